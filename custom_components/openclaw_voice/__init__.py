@@ -1,0 +1,1 @@
+"""OpenClaw Voice: ask OpenClaw agents through Assist."""
