@@ -1,0 +1,174 @@
+"""The model server's answers, decided from messages as the gateway sends them."""
+
+import pytest
+
+from demo.script import (
+    MARKDOWN,
+    WORD_PAUSE,
+    CallTool,
+    Fail,
+    Hang,
+    JsonObject,
+    Say,
+    plain_answer,
+    reply_to,
+    tool_result,
+    user_text,
+    words,
+)
+
+RUNTIME = "\n\nRuntime: agent=main | session=agent:main:test | sessionId=1 | host=home | shell=bash"
+CONTEXT = "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>\nConversation data:\n“none”\n<<<END_OPENCLAW_INTERNAL_CONTEXT>>>"
+STAMP = "[Fri 2026-11-20 09:18 UTC] "
+
+
+def user(text: str) -> JsonObject:
+    """Return a user message with plain text."""
+    return {"role": "user", "content": text}
+
+
+def first_turn(question: str) -> list[JsonObject]:
+    """Return the messages of a session's first turn."""
+    return [
+        {"role": "system", "content": "You are an agent."},
+        user(f"{STAMP}{question}{RUNTIME}"),
+        {"role": "user", "content": [{"type": "text", "text": CONTEXT}]},
+    ]
+
+
+def said(question: str) -> str:
+    """Return the text of a reply that is only said."""
+    reply = reply_to(first_turn(question))
+    assert isinstance(reply, Say)
+    return "".join(reply.pieces)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the time?",
+        "two\nlines",
+        "[Fri 2026-11-20 09:18 UTC] is a time stamp",
+        "[brackets] first",
+        "Wie spät ist es? 🕘",
+        "Runtime: agent=x",
+    ],
+)
+def test_what_the_gateway_adds_is_taken_off_the_question(question: str) -> None:
+    """The user's text is found without time stamp, runtime line and internal context."""
+    assert user_text(first_turn(question)) == question
+
+
+def test_context_in_the_same_message_is_taken_off() -> None:
+    """The block of internal context may stand beside the question."""
+    assert user_text([user(f"{STAMP}Hello\n\n{CONTEXT}")]) == "Hello"
+
+
+def test_the_current_turn_is_the_last_one() -> None:
+    """Questions of earlier turns do not count."""
+    messages = [user("MODEL:SAY old"), {"role": "assistant", "content": "old"}, user(f"{STAMP}new")]
+    assert user_text(messages) == "new"
+
+
+def test_the_question_is_known_after_a_tool_call() -> None:
+    """While a tool runs the turn is still the same."""
+    messages = [
+        *first_turn("MODEL:TOOL exec {}")[:2],
+        {"role": "assistant", "content": "", "tool_calls": [{"id": "1"}]},
+        {"role": "tool", "tool_call_id": "1", "content": "hello"},
+        user(CONTEXT),
+    ]
+    assert user_text(messages) == "MODEL:TOOL exec {}"
+    assert tool_result(messages) == "hello"
+
+
+def test_messages_without_a_user_have_no_question() -> None:
+    """A request may carry instructions only."""
+    assert user_text([{"role": "system", "content": "Be brief."}]) == ""
+
+
+def test_a_plain_question_is_answered_in_words_slower_than_the_gateway_joins() -> None:
+    """The answer repeats the question, word by word."""
+    reply = reply_to(first_turn("What is the time?"))
+    assert reply == Say(pieces=words(plain_answer("What is the time?")), pause=WORD_PAUSE)
+    assert "What is the time?" in "".join(reply.pieces)
+    assert WORD_PAUSE > 0.075
+    assert len(reply.pieces) > 20
+
+
+@pytest.mark.parametrize(
+    ("directive", "text"),
+    [
+        ("MODEL:SAY Exactly this,  please.", "Exactly this,  please."),
+        ("please MODEL:SAY found inside", "found inside"),
+        ("MODEL:SAY one\nMODEL:SAY two", "two"),
+        ("MODEL:SLOW 20 3", "word1 word2 word3"),
+        ("MODEL:MD", MARKDOWN),
+        ("MODEL:NO_REPLY", "NO_REPLY"),
+        ("MODEL:EMPTY", ""),
+        ("MODEL:DANCE", "This model knows no directive DANCE."),
+    ],
+)
+def test_directives_decide_the_text(directive: str, text: str) -> None:
+    """A directive in the question is followed to the letter."""
+    assert said(directive) == text
+
+
+def test_slow_words_keep_their_pause() -> None:
+    """The pause is given in milliseconds."""
+    reply = reply_to(first_turn("MODEL:SLOW 250 4"))
+    assert isinstance(reply, Say)
+    assert (reply.pause, len(reply.pieces)) == (0.25, 4)
+
+
+@pytest.mark.parametrize("chars", [1, 46, 60_000])
+def test_long_answers_have_the_length_asked_for(chars: int) -> None:
+    """A long answer is exactly as long as asked, in a bounded number of pieces."""
+    reply = reply_to(first_turn(f"MODEL:LONG {chars}"))
+    assert isinstance(reply, Say)
+    text = "".join(reply.pieces)
+    assert len(text) == chars
+    assert text == text.strip()
+    assert len(reply.pieces) <= 400
+
+
+def test_a_tool_is_called_after_some_text() -> None:
+    """The tool's name and arguments are the directive's."""
+    reply = reply_to(first_turn('MODEL:TOOL exec {"command": "echo hello"}'))
+    assert isinstance(reply, CallTool)
+    assert reply.pieces
+    assert (reply.name, reply.arguments) == ("exec", '{"command": "echo hello"}')
+
+
+def test_a_tool_result_is_quoted() -> None:
+    """The turn ends with an answer that shows the result's first line."""
+    messages = [
+        user('MODEL:TOOL exec {"command": "echo hello"}'),
+        {"role": "assistant", "content": "", "tool_calls": [{"id": "1"}]},
+        {"role": "tool", "tool_call_id": "1", "content": "hello\nworld"},
+    ]
+    assert reply_to(messages) == Say(pieces=words("The tool answered: hello"))
+
+
+def test_an_old_tool_result_is_not_quoted_again() -> None:
+    """A new question ends the turn in which the tool ran."""
+    messages = [
+        user("MODEL:TOOL exec {}"),
+        {"role": "assistant", "content": "", "tool_calls": [{"id": "1"}]},
+        {"role": "tool", "tool_call_id": "1", "content": "hello"},
+        {"role": "assistant", "content": "The tool answered: hello"},
+        user("MODEL:SAY next"),
+    ]
+    assert reply_to(messages) == Say(pieces=("next",))
+
+
+def test_failures_are_scripted_too() -> None:
+    """A status and a silence can be asked for."""
+    assert reply_to(first_turn("MODEL:FAIL 503")) == Fail(status=503)
+    assert reply_to(first_turn("MODEL:HANG 1.5")) == Hang(seconds=1.5)
+
+
+@pytest.mark.parametrize("text", ["", "one", " leading", "trailing ", "a\n\nb  c"])
+def test_words_join_to_the_text(text: str) -> None:
+    """Nothing of the white space is lost."""
+    assert "".join(words(text)) == text
