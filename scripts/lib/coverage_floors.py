@@ -1,0 +1,77 @@
+"""Fail when a file of the integration is covered less than its floor.
+
+To be run after a pytest run with `--cov`.
+"""
+
+from fnmatch import fnmatch
+import json
+from pathlib import Path
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
+
+INTEGRATION = "custom_components/openclaw_voice"
+
+FLOORS = (
+    ("gateway/*", 100),
+    ("config_flow.py", 100),
+    ("agent_flow.py", 100),
+    ("assist/session_key.py", 100),
+    ("assist/speech.py", 100),
+    ("assist/followup.py", 100),
+    ("outbox/notifications.py", 100),
+    ("realtime/endpoint.py", 95),
+    ("realtime/*", 100),
+    ("*", 95),
+)
+"""Percent of lines and branches together; the first pattern that matches a file counts."""
+
+SHOWN = 20
+"""How many missing lines and branches of a file are named."""
+
+
+def main() -> int:
+    """Print what is below its floor, and return the exit code."""
+    low = [
+        (path, covered, floor, missing)
+        for path, covered, missing in measured()
+        if covered < (floor := floor_of(path))
+    ]
+    for path, covered, floor, missing in low:
+        print(f"{path}: {covered:.1f} % covered, at least {floor} % wanted: {missing}")
+    print(f"coverage: {len(low)} files below their floor" if low else "coverage: as wanted")
+    return 1 if low else 0
+
+
+def measured() -> list[tuple[str, float, str]]:
+    """Return path, percent covered, and what is missing, of each measured file."""
+    with TemporaryDirectory() as folder:
+        report = Path(folder, "coverage.json")
+        subprocess.run(
+            [sys.executable, "-m", "coverage", "json", "--quiet", "-o", str(report)], check=True
+        )
+        files = json.loads(report.read_text(encoding="utf-8"))["files"]
+    return [
+        (path, file["summary"]["percent_covered"], missing_parts(file))
+        for path, file in files.items()
+    ]
+
+
+def missing_parts(file: dict[str, list[object]]) -> str:
+    """Name the lines, and the branches between covered lines, that did not run."""
+    lines = {*file["missing_lines"]}
+    branches = [f"{start}->{end}" for start, end in file["missing_branches"] if start not in lines]
+    parts = [*map(str, file["missing_lines"]), *branches]
+    return ", ".join(parts[:SHOWN]) + (
+        f" and {more} more" if (more := len(parts) - SHOWN) > 0 else ""
+    )
+
+
+def floor_of(path: str) -> int:
+    """Return the floor of a file, in percent."""
+    name = Path(path).relative_to(INTEGRATION).as_posix()
+    return next(floor for pattern, floor in FLOORS if fnmatch(name, pattern))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Tests of the integration. They mirror the source tree, see ARCHITECTURE.md."""
