@@ -1,9 +1,6 @@
 # What `import voluptuous` gives under Home Assistant 2026.10 and later: it is served by probatio,
 # under the classic names only. Names that only probatio has are imported from probatio.
 
-from probatio.
-"""
-
 from probatio import (
     ALLOW_EXTRA as ALLOW_EXTRA,
     PREVENT_EXTRA as PREVENT_EXTRA,
@@ -42,9 +39,9 @@ from probatio import (
     FileInvalid as FileInvalid,
     FqdnUrl as FqdnUrl,
     In as In,
-    InInvalid as InInvalid,
     Inclusive as Inclusive,
     InclusiveInvalid as InclusiveInvalid,
+    InInvalid as InInvalid,
     Invalid as Invalid,
     IsDir as IsDir,
     IsFalse as IsFalse,
@@ -79,8 +76,8 @@ from probatio import (
     RequiredFieldInvalid as RequiredFieldInvalid,
     ScalarInvalid as ScalarInvalid,
     Schema as Schema,
-    SchemaError as SchemaError,
     Schemable as Schemable,
+    SchemaError as SchemaError,
     Self as Self,
     SequenceTypeInvalid as SequenceTypeInvalid,
     Set as Set,
