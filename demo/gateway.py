@@ -4,14 +4,14 @@ How it is configured and started keeps it off the network and away from a gatewa
 """
 
 import asyncio
+from collections.abc import Sequence
 import json
 import os
+from pathlib import Path
 import platform
 import secrets
 import shutil
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final, Self
 
 import aiohttp
@@ -134,7 +134,9 @@ class GatewayProcess:
             log_path=self.log_path,
         )
         try:
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_LIMIT)) as session:
+            async with aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=PROBE_LIMIT)
+            ) as session:
                 await self._child.wait_until(lambda: self._is_ready(session), limit=START_LIMIT)
         except BaseException:
             self.kill()
@@ -177,13 +179,17 @@ class GatewayProcess:
             async with asyncio.timeout(limit):
                 output, errors = await process.communicate()
         except TimeoutError:
-            raise StartError(f"{name} did not end within {limit:.0f} seconds.", self.log_path) from None
+            raise StartError(
+                f"{name} did not end within {limit:.0f} seconds.", self.log_path
+            ) from None
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
         if process.returncode:
-            raise StartError(f"{name} failed: {errors.decode(errors='replace').strip()[-500:]}", self.log_path)
+            raise StartError(
+                f"{name} failed: {errors.decode(errors='replace').strip()[-500:]}", self.log_path
+            )
         return output.decode()
 
     async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
@@ -252,7 +258,12 @@ def gateway_config(
         "contextWindow": 131072,
         "maxTokens": 8192,
     }
-    provider = {"baseUrl": model_base_url, "apiKey": "none", "api": "openai-completions", "models": [model]}
+    provider = {
+        "baseUrl": model_base_url,
+        "apiKey": "none",
+        "api": "openai-completions",
+        "models": [model],
+    }
     return {
         "gateway": gateway,
         "update": {"checkOnStart": False},
@@ -283,7 +294,9 @@ def merged(base: JsonObject, over: JsonObject) -> JsonObject:
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
-        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        result[key] = (
+            merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        )
     return result
 
 

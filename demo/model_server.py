@@ -5,9 +5,9 @@ that a demo or a test can compare. What it answers is decided in `demo.script`.
 """
 
 import asyncio
+from dataclasses import dataclass, field
 import json
 import time
-from dataclasses import dataclass, field
 from typing import Final, Self, assert_never
 
 from aiohttp import web
@@ -76,7 +76,9 @@ class ModelServer:
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", _list_models)
         # Cancels the handler when the gateway hangs up: an aborted run must be seen at once.
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_TIMEOUT)
+        self._runner = web.AppRunner(
+            app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_TIMEOUT
+        )
 
     async def __aenter__(self) -> Self:
         """Listen."""
@@ -113,7 +115,9 @@ class ModelServer:
         if isinstance(reply, Fail):
             exchange.is_complete = True
             return _error(reply.status)
-        stream = _Completion(exchange, number=len(self._exchanges), model=body.get("model", MODEL_ID))
+        stream = _Completion(
+            exchange, number=len(self._exchanges), model=body.get("model", MODEL_ID)
+        )
         try:
             if not body.get("stream"):
                 return await stream.whole(reply)
@@ -134,7 +138,9 @@ class _Completion:
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         )
 
-    async def stream(self, request: web.Request, reply: Say | CallTool | Hang) -> web.StreamResponse:
+    async def stream(
+        self, request: web.Request, reply: Say | CallTool | Hang
+    ) -> web.StreamResponse:
         """Send the reply as server-sent events."""
         await self._response.prepare(request)
         await self._send({"role": "assistant", "content": ""})
@@ -160,7 +166,9 @@ class _Completion:
         if isinstance(reply, CallTool):
             message["tool_calls"] = [self._call(reply)]
         choice = {"index": 0, "message": message, "finish_reason": _finish_reason(reply)}
-        return web.json_response(self._envelope("chat.completion") | {"choices": [choice], "usage": self._usage})
+        return web.json_response(
+            self._envelope("chat.completion") | {"choices": [choice], "usage": self._usage}
+        )
 
     @staticmethod
     async def _wait(reply: Reply) -> None:
@@ -189,7 +197,13 @@ class _Completion:
             piece = arguments[at : at + ARGUMENT_CHUNK_CHARS]
             await self._send({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]})
 
-    async def _send(self, delta: JsonObject, *, finish_reason: str | None = None, usage: JsonObject | None = None) -> None:
+    async def _send(
+        self,
+        delta: JsonObject,
+        *,
+        finish_reason: str | None = None,
+        usage: JsonObject | None = None,
+    ) -> None:
         """Send one chunk."""
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
         chunk = self._envelope("chat.completion.chunk") | {"choices": [choice]}
@@ -215,7 +229,11 @@ class _Completion:
     def _usage(self) -> JsonObject:
         """Return plausible token counts."""
         prompt, completion = 100, max(1, len(self._exchange.sent))
-        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+        }
 
 
 def _finish_reason(reply: Reply) -> str:
@@ -225,7 +243,11 @@ def _finish_reason(reply: Reply) -> str:
 
 def _error(status: int) -> web.Response:
     """Return an error in the API's form."""
-    error = {"message": "This failure is scripted.", "type": "scripted_error", "code": f"scripted_{status}"}
+    error = {
+        "message": "This failure is scripted.",
+        "type": "scripted_error",
+        "code": f"scripted_{status}",
+    }
     return web.json_response({"error": error}, status=status)
 
 

@@ -4,13 +4,13 @@ A child belongs to no event loop: it may be started in one and stopped in anothe
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 import contextlib
 import os
+from pathlib import Path
 import signal
 import socket
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
@@ -19,13 +19,17 @@ POLL_INTERVAL: Final = 0.05
 """Seconds between two looks at a child."""
 
 
-class StartError(Exception):
-    """A program did not do what the demo needs; the message is a sentence, `log_path` the log to read."""
+class DemoError(Exception):
+    """Something did not go as the demo needs it; the message is a sentence, `log_path` the log to read, if known."""
 
     def __init__(self, message: str, log_path: Path | None = None) -> None:
         """Keep the sentence and where to read more."""
         super().__init__(message)
         self.log_path = log_path
+
+
+class StartError(DemoError):
+    """A program cannot be started, ended too early, or was not ready in time."""
 
 
 class ChildProcess:
@@ -39,7 +43,13 @@ class ChildProcess:
 
     @classmethod
     def start(
-        cls, name: str, command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log_path: Path
+        cls,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        log_path: Path,
     ) -> ChildProcess:
         """Start a program; its output is appended to the log.
 
@@ -48,7 +58,7 @@ class ChildProcess:
         """
         with log_path.open("ab") as log:
             try:
-                popen = subprocess.Popen(  # noqa: S603 - the command is ours
+                popen = subprocess.Popen(
                     command,
                     env=env,
                     cwd=cwd,
@@ -81,10 +91,15 @@ class ChildProcess:
             async with asyncio.timeout(limit):
                 while not await is_ready():
                     if not self.is_running:
-                        raise StartError(f"{self._name} ended with exit code {self._popen.returncode}.", self.log_path)
+                        raise StartError(
+                            f"{self._name} ended with exit code {self._popen.returncode}.",
+                            self.log_path,
+                        )
                     await asyncio.sleep(POLL_INTERVAL)
         except TimeoutError:
-            raise StartError(f"{self._name} was not ready after {limit:.0f} seconds.", self.log_path) from None
+            raise StartError(
+                f"{self._name} was not ready after {limit:.0f} seconds.", self.log_path
+            ) from None
 
     async def stop(self, *, limit: float) -> None:
         """Ask the program to end; after `limit` seconds, and when cancelled, kill it. Idempotent."""
@@ -92,7 +107,7 @@ class ChildProcess:
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(limit):
-                    while self.is_running:
+                    while self.is_running:  # noqa: ASYNC110 - a child belongs to no event loop
                         await asyncio.sleep(POLL_INTERVAL)
         finally:
             self.kill()
@@ -132,5 +147,7 @@ def is_port_free(port: int, host: str = "127.0.0.1") -> bool:
 
 def clean_environment(without: Sequence[str] = (), **changes: str) -> dict[str, str]:
     """Return this process's environment for a child: less some variables, by prefix, plus some."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(tuple(without))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(tuple(without))
+    }
     return kept | changes

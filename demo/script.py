@@ -14,9 +14,9 @@ question instead; it ends with its line:
     MODEL:HANG <seconds>        nothing for so long, then a word
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+import re
 from typing import Any, Final
 
 type JsonObject = dict[str, Any]
@@ -148,7 +148,9 @@ def _scripted(name: str, argument: str) -> Reply:
             return Say(pieces=words(MARKDOWN))
         case "TOOL":
             tool, _, arguments = argument.partition(" ")
-            return CallTool(pieces=words(TOOL_PREFACE), name=tool, arguments=arguments.strip() or "{}")
+            return CallTool(
+                pieces=words(TOOL_PREFACE), name=tool, arguments=arguments.strip() or "{}"
+            )
         case "NO_REPLY":
             return Say(pieces=("NO_REPLY",))
         case "EMPTY":

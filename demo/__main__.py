@@ -1,0 +1,7 @@
+"""Run the demo."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())

@@ -1,0 +1,333 @@
+"""A client of a running Home Assistant: what its frontend does, in as many lines as the demo needs."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+import time
+from typing import Any, Final
+
+import aiohttp
+
+from .process import DemoError
+
+ANSWER_LIMIT: Final = 30.0
+"""Seconds for the answer to a command or a request."""
+
+TURN_LIMIT: Final = 120.0
+"""Seconds between two events of a turn. The first turn of a cold gateway takes up to 9."""
+
+type JsonObject = dict[str, Any]
+
+
+class HomeAssistantError(DemoError):
+    """Home Assistant refused something, or did not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted:
+    """Assist has given the utterance to an agent."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageStarted:
+    """A new message of the assistant begins."""
+
+    seconds: float
+    """Since the utterance was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """A piece of text of the answer."""
+
+    text: str
+    seconds: float
+    """Since the utterance was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnEnded:
+    """The end of a turn, with the answer as Assist has it."""
+
+    answer: str
+    response_type: str
+    """Home Assistant's word: `action_done`, `query_answer` or `error`."""
+
+    conversation_id: str
+    was_local: bool
+    """Home Assistant answered by itself, without the agent."""
+
+    seconds: float
+    """Since the utterance was sent."""
+
+
+type TurnEvent = TurnStarted | MessageStarted | Delta | TurnEnded
+
+
+class HomeAssistantClient:
+    """An authenticated WebSocket connection with the REST API beside it. One command at a time."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        socket: aiohttp.ClientWebSocketResponse,
+        token: str,
+        version: str,
+    ) -> None:
+        """Wrap an authenticated socket."""
+        self._session = session
+        self._socket = socket
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._last_id = 0
+        self.version = version
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, url: str, token: str) -> AsyncIterator[HomeAssistantClient]:
+        """Connect with an access token, and close when the block is left.
+
+        Raises:
+            HomeAssistantError: The token was refused.
+        """
+        timeout = aiohttp.ClientTimeout(total=ANSWER_LIMIT)
+        async with (
+            aiohttp.ClientSession(url, timeout=timeout) as session,
+            session.ws_connect("/api/websocket", max_msg_size=0) as socket,
+        ):
+            await socket.receive_json(timeout=ANSWER_LIMIT)
+            await socket.send_json({"type": "auth", "access_token": token})
+            answer = await socket.receive_json(timeout=ANSWER_LIMIT)
+            if answer["type"] != "auth_ok":
+                raise HomeAssistantError("Home Assistant refused the access token.")
+            yield cls(session, socket, token, answer["ha_version"])
+
+    async def call(self, command: str, **fields: object) -> Any:  # noqa: ANN401 - each command has its own result
+        """Run one WebSocket command and return its result.
+
+        Raises:
+            HomeAssistantError: It was refused, or the answer did not come in time.
+        """
+        request_id = await self._send(command, fields)
+        return await self._result(command, request_id)
+
+    async def rest(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - as above
+        """Make one request to the REST API and return its answer.
+
+        Raises:
+            HomeAssistantError: The status is not a success.
+        """
+        async with self._session.request(
+            method, path, json=body, headers=self._headers
+        ) as response:
+            if not response.ok:
+                text = await response.text()
+                raise HomeAssistantError(
+                    f"{method} {path} was answered {response.status}: {text[:300]}"
+                )
+            return await response.json()
+
+    async def run_config_flow(self, domain: str, answers: Mapping[str, JsonObject]) -> JsonObject:
+        """Add an integration through its config flow and return the flow's result.
+
+        Args:
+            domain: The integration.
+            answers: What to enter, by step.
+
+        Raises:
+            HomeAssistantError: The flow asks something else, complains about an answer, or ends without an entry.
+        """
+        path = "/api/config/config_entries/flow"
+        step: JsonObject = await self.rest("POST", path, {"handler": domain})
+        asked: set[str] = set()
+        while step["type"] == "form":
+            name: str = step["step_id"]
+            if name in asked or name not in answers:
+                await self.rest("DELETE", f"{path}/{step['flow_id']}")
+                raise HomeAssistantError(
+                    f"The config flow stays at step {name}: {step['errors'] or 'no answer for it'}."
+                )
+            asked.add(name)
+            step = await self.rest("POST", f"{path}/{step['flow_id']}", answers[name])
+        if step["type"] != "create_entry":
+            reason = step.get("reason") or step.get("step_id")
+            raise HomeAssistantError(f"The config flow ended with {step['type']}: {reason}.")
+        return step
+
+    async def entries(self, domain: str) -> list[JsonObject]:
+        """Return the config entries of an integration."""
+        entries: list[JsonObject] = await self.call("config_entries/get", domain=domain)
+        return entries
+
+    async def wait_for_entry(
+        self, entry_id: str, state: str, *, limit: float = ANSWER_LIMIT
+    ) -> None:
+        """Wait until a config entry is in a state, such as `loaded`.
+
+        Raises:
+            HomeAssistantError: It is in another one after `limit` seconds.
+        """
+        request_id = await self._send("config_entries/subscribe", {})
+        seen = "unknown"
+        try:
+            async with asyncio.timeout(limit):
+                while seen != state:
+                    message = await self._socket.receive_json()
+                    if message["id"] == request_id and message["type"] == "event":
+                        seen = _entry_state(message["event"], entry_id) or seen
+        except TimeoutError:
+            raise HomeAssistantError(
+                f"The entry is {seen} and not {state} after {limit:.0f} seconds."
+            ) from None
+        await self.call("unsubscribe_events", subscription=request_id)
+
+    async def agents_of(self, entry_id: str) -> list[JsonObject]:
+        """Return the entity registry's rows of an entry's conversation agents."""
+        rows: list[JsonObject] = await self.call("config/entity_registry/list")
+        return [
+            row
+            for row in rows
+            if row["config_entry_id"] == entry_id and row["entity_id"].startswith("conversation.")
+        ]
+
+    async def prefer_agent(self, agent_id: str, *, name: str) -> str:
+        """Make an Assist pipeline with this agent the preferred one, and return its id.
+
+        A pipeline that has the agent already is taken.
+        """
+        known = await self.call("assist_pipeline/pipeline/list")
+        ours = [row["id"] for row in known["pipelines"] if row["conversation_engine"] == agent_id]
+        pipeline_id: str = ours[0] if ours else await self._create_pipeline(agent_id, name)
+        await self.call("assist_pipeline/pipeline/set_preferred", pipeline_id=pipeline_id)
+        return pipeline_id
+
+    async def ask(
+        self, text: str, *, pipeline_id: str | None = None, conversation_id: str | None = None
+    ) -> AsyncGenerator[TurnEvent]:
+        """Give an utterance to Assist and yield what happens until the turn has ended.
+
+        Args:
+            text: The utterance.
+            pipeline_id: The preferred pipeline by default.
+            conversation_id: A new conversation by default.
+
+        Raises:
+            HomeAssistantError: The pipeline failed, or nothing came for too long.
+        """
+        fields: JsonObject = {
+            "start_stage": "intent",
+            "end_stage": "intent",
+            "input": {"text": text},
+        }
+        if pipeline_id:
+            fields["pipeline"] = pipeline_id
+        if conversation_id:
+            fields["conversation_id"] = conversation_id
+        start = time.monotonic()
+        request_id = await self._send("assist_pipeline/run", fields)
+        await self._result("assist_pipeline/run", request_id)
+        while True:
+            message = await self._receive("assist_pipeline/run", request_id, limit=TURN_LIMIT)
+            event: JsonObject = message["event"]
+            if event["type"] == "error":
+                raise HomeAssistantError(
+                    f"Assist failed: {event['data']['message']} ({event['data']['code']})."
+                )
+            if event["type"] == "run-end":
+                return
+            for turn_event in _turn_events(
+                event["type"], event["data"] or {}, time.monotonic() - start
+            ):
+                yield turn_event
+
+    async def _create_pipeline(self, agent_id: str, name: str) -> str:
+        """Create a pipeline that has an agent and no voice."""
+        without_voice = dict.fromkeys(
+            (
+                "stt_engine",
+                "stt_language",
+                "tts_engine",
+                "tts_language",
+                "tts_voice",
+                "wake_word_entity",
+                "wake_word_id",
+            )
+        )
+        created = await self.call(
+            "assist_pipeline/pipeline/create",
+            name=name,
+            language="en",
+            conversation_engine=agent_id,
+            conversation_language="en",
+            **without_voice,
+        )
+        return str(created["id"])
+
+    async def _send(self, command: str, fields: Mapping[str, object]) -> int:
+        """Send a command and return its id."""
+        self._last_id += 1
+        await self._socket.send_json({"id": self._last_id, "type": command, **fields})
+        return self._last_id
+
+    async def _result(self, command: str, request_id: int) -> Any:  # noqa: ANN401 - each command has its own result
+        """Wait for the result of a command; events that come before it are dropped."""
+        while (message := await self._receive(command, request_id, limit=ANSWER_LIMIT))[
+            "type"
+        ] != "result":
+            pass
+        if not message["success"]:
+            raise HomeAssistantError(f"{command} was refused: {message['error']['message']}")
+        return message["result"]
+
+    async def _receive(self, command: str, request_id: int, *, limit: float) -> JsonObject:
+        """Wait for the next message that belongs to a command."""
+        try:
+            while True:
+                message: JsonObject = await self._socket.receive_json(timeout=limit)
+                if message["id"] == request_id:
+                    return message
+        except TimeoutError:
+            raise HomeAssistantError(f"{command}: nothing came for {limit:.0f} seconds.") from None
+        except TypeError:
+            # What aiohttp raises when a close frame comes instead of text.
+            raise HomeAssistantError(f"{command}: Home Assistant closed the connection.") from None
+
+
+def _turn_events(kind: str, data: JsonObject, seconds: float) -> list[TurnEvent]:
+    """Translate one pipeline event."""
+    match kind:
+        case "intent-start":
+            return [TurnStarted(agent_id=data["engine"])]
+        case "intent-progress":
+            delta: JsonObject = data.get("chat_log_delta") or {}
+            events: list[TurnEvent] = []
+            if delta.get("role") == "assistant":
+                events.append(MessageStarted(seconds=seconds))
+            if text := delta.get("content"):
+                events.append(Delta(text=text, seconds=seconds))
+            return events
+        case "intent-end":
+            output: JsonObject = data["intent_output"]
+            response: JsonObject = output["response"]
+            speech: JsonObject = response["speech"].get("plain") or {}
+            return [
+                TurnEnded(
+                    answer=speech.get("speech") or "",
+                    response_type=response["response_type"],
+                    conversation_id=output["conversation_id"],
+                    was_local=data["processed_locally"],
+                    seconds=seconds,
+                )
+            ]
+        case _:
+            return []
+
+
+def _entry_state(changes: list[JsonObject], entry_id: str) -> str | None:
+    """Return the state of an entry if these changes tell it."""
+    for change in changes:
+        if change["entry"]["entry_id"] == entry_id:
+            return str(change["entry"]["state"])
+    return None

@@ -1,0 +1,142 @@
+"""`scripts/develop`: the demo's stage kept standing, for a browser and for changes to the integration.
+
+What it sets up is kept between runs in a folder of the checkout that git ignores.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import secrets
+from typing import Final, Self
+
+from .gateway import GatewayProcess
+from .home_assistant import HomeAssistantProcess
+from .model_server import ModelServer
+from .process import CHECKOUT, StartError, free_port, is_port_free
+from .stage import (
+    PIPELINE_NAME,
+    StepError,
+    add_gateway,
+    run_until_signal,
+    say,
+    start_gateway,
+    start_home_assistant,
+    step,
+)
+
+DEFAULT_PORT: Final = 8123
+WATCH_INTERVAL: Final = 1.0
+"""Seconds between two looks at what runs."""
+
+
+type Process = HomeAssistantProcess | GatewayProcess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """Address and secret of the gateway of the earlier runs, which the integration has stored."""
+
+    port: int
+    token: str
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read them, or make them at the first run."""
+        if path.exists():
+            return cls(**json.loads(path.read_text()))
+        settings = cls(port=free_port(), token=secrets.token_urlsafe(24))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"port": settings.port, "token": settings.token}))
+        return settings
+
+
+async def run(port: int, gateway_url: str | None, token: str | None) -> int:
+    """Start everything and keep it running until a signal comes or a part of it ends."""
+    # A home with another gateway is another home, so that neither spoils the other's entry.
+    folder = CHECKOUT / ".develop" / ("own-gateway" if gateway_url else "demo-gateway")
+    home = HomeAssistantProcess(folder / "home-assistant", port=port)
+    try:
+        async with AsyncExitStack() as stack:
+            with step(f"Looking for port {port}"):
+                if not is_port_free(port):
+                    raise StartError(f"Port {port} is in use; choose another with --port.")
+            stack.push_async_callback(home.terminate)
+            processes: list[Process] = [home]
+            if gateway_url is None:
+                gateway = await _prepare_gateway(stack, folder)
+                processes.append(gateway)
+                gateway_url, token = gateway.url, gateway.token
+                async with asyncio.TaskGroup() as starts:
+                    starts.create_task(start_gateway(gateway))
+                    starts.create_task(start_home_assistant(home))
+            else:
+                await start_home_assistant(home)
+            async with home.connect() as client:
+                with step("Adding the integration through its config flow"):
+                    agent = await add_gateway(client, gateway_url, token or "")
+                with step("Making an Assist pipeline with the agent"):
+                    await client.prefer_agent(agent.entity_id, name=PIPELINE_NAME)
+            _tell(home)
+            ended = await _first_to_end(processes)
+            say(f"It ended by itself. Read {ended.log_path}")
+    except* StepError as group:
+        for err in group.exceptions:
+            say(str(err))
+        say(f"Read the logs in {folder}")
+    return 1
+
+
+async def _prepare_gateway(stack: AsyncExitStack, folder: Path) -> GatewayProcess:
+    """Start a model server and make the gateway that will use it."""
+    settings = GatewaySettings.load(folder / "gateway.json")
+    model = await stack.enter_async_context(ModelServer())
+    gateway = GatewayProcess(
+        folder / "gateway", model.base_url, port=settings.port, token=settings.token
+    )
+    stack.push_async_callback(gateway.terminate)
+    return gateway
+
+
+async def _first_to_end(processes: Sequence[Process]) -> Process:
+    """Wait until one of the processes has ended."""
+    while True:
+        for process in processes:
+            if not process.is_running:
+                return process
+        await asyncio.sleep(WATCH_INTERVAL)
+
+
+def _tell(home: HomeAssistantProcess) -> None:
+    """Say how to use what runs now."""
+    say(f"Home Assistant: {home.url}")
+    say(f"Log in as {home.account.username} with the password {home.account.password}")
+    say("Press the key a there to talk to your agent. The log is in")
+    say(f"  {home.log_path}")
+    say("Ctrl-C stops everything.")
+
+
+def main() -> int:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/develop",
+        description="Keep a Home Assistant with this integration and an OpenClaw gateway running.",
+    )
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="where Home Assistant listens (8123)"
+    )
+    parser.add_argument(
+        "--gateway", metavar="URL", help="use your own gateway, for example ws://127.0.0.1:18789"
+    )
+    parser.add_argument("--token", help="the shared secret of your own gateway")
+    options = parser.parse_args()
+    if (options.gateway is None) != (options.token is None):
+        parser.error("--gateway and --token belong together")
+    return run_until_signal(run(options.port, options.gateway, options.token))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

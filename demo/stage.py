@@ -1,0 +1,123 @@
+"""Setting the stage: steps that say what they do, and the integration added the way a user adds it."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+import signal
+import sys
+import time
+from typing import Final
+
+import aiohttp
+
+from .client import HomeAssistantClient, HomeAssistantError
+from .gateway import GatewayProcess
+from .home_assistant import DOMAIN, HomeAssistantProcess
+from .process import DemoError
+
+PIPELINE_NAME: Final = "OpenClaw"
+
+_STARTED_AT: Final = time.monotonic()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A conversation agent of the integration."""
+
+    entry_id: str
+    entity_id: str
+
+
+class StepError(DemoError):
+    """A step failed."""
+
+    def __init__(self, name: str, reason: Exception) -> None:
+        """Say which step failed, and why."""
+        super().__init__(
+            f"{name} failed. {reason}", reason.log_path if isinstance(reason, DemoError) else None
+        )
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Announce a step on stderr and name it when it fails.
+
+    Raises:
+        StepError: A program or Home Assistant did not do what the step needs.
+    """
+    say(f"{name} …")
+    try:
+        yield
+    except BrokenPipeError:
+        # Nobody reads our output, which is no failure of the step.
+        raise
+    except (DemoError, aiohttp.ClientError, OSError) as err:
+        raise StepError(name, err) from err
+
+
+def say(text: str) -> None:
+    """Print one line of progress, with the seconds since the start, to stderr."""
+    print(f"[{time.monotonic() - _STARTED_AT:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+
+async def start_gateway(gateway: GatewayProcess) -> None:
+    """Start the gateway as a step."""
+    with step("Starting the gateway"):
+        await gateway.start()
+        say(f"The gateway {gateway.version} is ready.")
+
+
+async def start_home_assistant(home: HomeAssistantProcess) -> None:
+    """Start Home Assistant as a step."""
+    with step("Starting Home Assistant"):
+        await home.start()
+        say("Home Assistant is ready.")
+
+
+async def add_gateway(client: HomeAssistantClient, url: str, token: str) -> Agent:
+    """Add the integration for a gateway, unless it has been added before, and return its first agent.
+
+    Raises:
+        HomeAssistantError: The config flow, the set-up of the entry, or its agent failed.
+    """
+    entries = await client.entries(DOMAIN)
+    if entries:
+        entry_id: str = entries[0]["entry_id"]
+    else:
+        result = await client.run_config_flow(DOMAIN, {"user": {"url": url, "token": token}})
+        entry_id = result["result"]["entry_id"]
+    await client.wait_for_entry(entry_id, "loaded")
+    agents = await client.agents_of(entry_id)
+    if not agents:
+        raise HomeAssistantError("The integration is loaded, but has no conversation agent.")
+    return Agent(entry_id=entry_id, entity_id=agents[0]["entity_id"])
+
+
+def run_until_signal(main: Coroutine[None, None, int]) -> int:
+    """Run a program to its end, or cancel it at the first signal, and return its exit code.
+
+    Further signals are ignored, so that what was started is stopped whatever happens; all of that has limits.
+    """
+    return asyncio.run(_until_signal(main))
+
+
+async def _until_signal(main: Coroutine[None, None, int]) -> int:
+    """Run a program as a task that signals cancel."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(main)
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        if not received:
+            received.append(number)
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if received:
+            return 128 + received[0]
+        raise
