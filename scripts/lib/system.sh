@@ -10,7 +10,7 @@ need() {
   shift 2
   "$@" >/dev/null 2>&1 && return
   case " $missing_packages " in
-    *" $package "*) return ;;
+    *" $package "*) return 0 ;;
   esac
   missing_things="${missing_things:+$missing_things, }$thing"
   missing_packages="$missing_packages $package"
