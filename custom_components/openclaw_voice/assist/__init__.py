@@ -1,0 +1,1 @@
+"""One spoken or typed turn with an agent of the gateway."""

@@ -1,0 +1,16 @@
+"""Names this integration stores and registers under."""
+
+import logging
+from typing import Final
+
+DOMAIN: Final = "openclaw_voice"
+LOGGER: Final = logging.getLogger(__package__)
+
+SUBENTRY_AGENT: Final = "agent"
+"""Type of a subentry: one agent of the gateway."""
+
+CONF_AGENT_ID: Final = "agent_id"
+CONF_AGENTS: Final = "agents"
+CONF_DEVICE_TOKEN: Final = "device_token"  # noqa: S105 - the name of a field
+CONF_PRIVATE_KEY: Final = "private_key"
+CONF_SCOPES: Final = "scopes"

@@ -1,0 +1,186 @@
+"""Owns the gateway client of an entry and tells entities when the connection changes.
+
+The client reconnects by itself. The entry is never reloaded because a socket closed.
+"""
+
+from collections.abc import Callable
+import logging
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.const import CONF_URL, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+
+from .const import DOMAIN, LOGGER, SUBENTRY_AGENT
+from .exceptions import setup_error
+from .gateway.client import ClientSnapshot, ClientState, GatewayClient
+from .gateway.errors import GatewayError, RateLimitedError
+from .gateway_url import web_url
+
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds the first connection may take before Home Assistant tries the setup again later."""
+
+_TROUBLES: Final = {
+    "lost": "Connection to %s lost: %s",
+    "repeating": "Connection to %s keeps failing: %s",
+    ClientState.REFUSED: "%s does not let Home Assistant in, somebody must act: %s",
+    ClientState.PAIRING: "%s waits for its owner to approve Home Assistant: %s",
+    ClientState.RATE_LIMITED: "%s lets nobody in from here for some minutes: %s",
+}
+"""What is logged about the states without a connection; the entry's title and the error follow."""
+
+_HARMLESS: Final = frozenset({"lost", ClientState.PAIRING})
+
+type OpenClawConfigEntry = ConfigEntry[GatewayCoordinator]
+
+
+class GatewayCoordinator:
+    """The connection of one entry, as entities see it."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: OpenClawConfigEntry,
+        client: GatewayClient,
+        instance_id: str,
+    ) -> None:
+        """Nothing happens before `async_start`."""
+        self.client = client
+        self.instance_id = instance_id
+        """Id of this Home Assistant, a part of every session key."""
+
+        self.device_id: str
+        """The gateway's own device, registered by `async_start`."""
+
+        self._hass = hass
+        self._entry = entry
+        self._listeners: list[CALLBACK_TYPE] = []
+        self._agent_listeners: list[CALLBACK_TYPE] = []
+        self._trouble: str | None = None
+        """The trouble that was logged last, until the connection is back."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether turns can be run now."""
+        return self.client.snapshot.state is ClientState.READY
+
+    async def async_start(self) -> None:
+        """Connect for the first time, and stay connected.
+
+        Raises:
+            ConfigEntryNotReady: The gateway is away, or waits for an approval.
+            ConfigEntryAuthFailed, ConfigEntryError: A person must act.
+        """
+        self._entry.async_create_background_task(
+            self._hass, self.client.run(), f"{DOMAIN} gateway {self._entry.entry_id}"
+        )
+        try:
+            await self.client.wait_ready(CONNECT_TIMEOUT)
+        except RateLimitedError:
+            # The client waits its time. Home Assistant would try again sooner, and prolong it.
+            pass
+        except GatewayError as err:
+            await self.async_stop()
+            raise setup_error(err) from err
+        self._register_device()
+        self._on_snapshot(self.client.snapshot)
+        self._entry.async_on_unload(self.client.subscribe(self._on_snapshot))
+        self._entry.async_on_unload(
+            self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_on_stop)
+        )
+
+    async def async_stop(self) -> None:
+        """Abort the runs of turns that are going on, and disconnect. Idempotent."""
+        await self.client.stop()
+
+    @callback
+    def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `listener` whenever the connection changes; return what ends that."""
+        return _listen(self._listeners, listener)
+
+    @callback
+    def async_for_each_agent(self, add: Callable[[ConfigSubentry], None]) -> CALLBACK_TYPE:
+        """Call `add` for every agent of the entry, now and when one is added to it later.
+
+        Returns what ends that.
+        """
+        seen: set[str] = set()
+
+        @callback
+        def add_new() -> None:
+            for subentry_id, subentry in self._entry.subentries.items():
+                if subentry.subentry_type == SUBENTRY_AGENT and subentry_id not in seen:
+                    seen.add(subentry_id)
+                    add(subentry)
+
+        add_new()
+        return _listen(self._agent_listeners, add_new)
+
+    @callback
+    def async_update_agents(self) -> None:
+        """Bring in agents that were added to the entry. Nothing else is touched.
+
+        Home Assistant itself takes away the device and the entities of a removed one.
+        """
+        for add_new in list(self._agent_listeners):
+            add_new()
+
+    @callback
+    def _on_snapshot(self, snapshot: ClientSnapshot) -> None:
+        """Log what a user cares about, once, and pass the change on."""
+        self._log(snapshot)
+        if snapshot.state is ClientState.READY:
+            self._register_device()
+        for listener in tuple(self._listeners):
+            listener()
+
+    def _log(self, snapshot: ClientSnapshot) -> None:
+        """Log one line for each kind of trouble, and one when it is over."""
+        trouble = _trouble(snapshot)
+        if snapshot.state is ClientState.READY:
+            if self._trouble is not None:
+                LOGGER.info("Connected to %s again", self._entry.title)
+            self._trouble = None
+        elif trouble is not None and trouble != self._trouble:
+            self._trouble = trouble
+            category = snapshot.error.category if snapshot.error else "closed"
+            level = logging.INFO if trouble in _HARMLESS else logging.WARNING
+            LOGGER.log(level, _TROUBLES[trouble], self._entry.title, category)
+
+    @callback
+    def _register_device(self) -> None:
+        """Register the gateway's device, or bring its version up to date."""
+        hello = self.client.snapshot.hello
+        device = dr.async_get(self._hass).async_get_or_create(
+            config_entry_id=self._entry.entry_id,
+            identifiers={(DOMAIN, self._entry.entry_id)},
+            name=self._entry.title,
+            manufacturer="OpenClaw",
+            model="Gateway",
+            sw_version=hello.server_version if hello else None,
+            configuration_url=web_url(self._entry.data[CONF_URL]),
+            entry_type=dr.DeviceEntryType.SERVICE,
+        )
+        self.device_id = device.id
+
+    async def _async_on_stop(self, _: Event) -> None:
+        """Leave nothing running on the gateway when Home Assistant stops."""
+        await self.async_stop()
+
+
+def _trouble(snapshot: ClientSnapshot) -> str | None:
+    if snapshot.state is ClientState.RETRY_WAIT:
+        return "repeating" if snapshot.is_repeating else "lost"
+    return snapshot.state if snapshot.state in _TROUBLES else None
+
+
+@callback
+def _listen(listeners: list[CALLBACK_TYPE], listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+    listeners.append(listener)
+
+    @callback
+    def unsubscribe() -> None:
+        listeners.remove(listener)
+
+    return unsubscribe

@@ -1,0 +1,111 @@
+"""The one mapping of gateway errors: to translation keys, spoken sentences and Home Assistant errors."""
+
+from dataclasses import dataclass, field
+import math
+from typing import Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import (
+    ConfigEntryAuthFailed,
+    ConfigEntryError,
+    ConfigEntryNotReady,
+    HomeAssistantError,
+)
+from homeassistant.helpers.translation import async_get_translations
+
+from .const import DOMAIN
+from .gateway.errors import (
+    AccessError,
+    CredentialsRejectedError,
+    GatewayError,
+    HandshakeRefusedError,
+    MissingRightsError,
+    PairingRequiredError,
+    ProxyRefusedError,
+    RateLimitedError,
+    RunFailedError,
+    SignatureRejectedError,
+    UnsupportedVersionError,
+)
+
+_RUN_FAILURES: Final = {
+    "auth": "run_failed_auth",
+    "context_length": "run_failed_context_length",
+    "context_overflow": "run_failed_context_length",
+    "model_not_found": "run_failed_model_not_found",
+    "overloaded": "run_failed_temporary",
+    "rate_limit": "run_failed_rate_limit",
+    "refusal": "run_failed_refusal",
+    "server_error": "run_failed_temporary",
+    "timeout": "run_failed_temporary",
+}
+"""The gateway's words for why a run failed, as far as a person can do something different."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorText:
+    """What to tell people about an error."""
+
+    key: str
+    """Translation key, in the section of exceptions; in the config flow in the one of errors."""
+
+    placeholders: dict[str, str] = field(default_factory=dict)
+
+
+def describe(error: GatewayError) -> ErrorText:
+    """Return what to tell people about a gateway error. Texts from outside are not part of it."""
+    return ErrorText(key=_key(error), placeholders=_placeholders(error))
+
+
+async def async_sentence(hass: HomeAssistant, language: str, error: GatewayError) -> str:
+    """Return the sentence for an error in a language, in English when there is no translation."""
+    text = describe(error)
+    translations = await async_get_translations(hass, language, "exceptions", {DOMAIN})
+    sentence = translations[f"component.{DOMAIN}.exceptions.{text.key}.message"]
+    return sentence.format(**text.placeholders)
+
+
+def setup_error(error: GatewayError) -> HomeAssistantError:
+    """Return what setting an entry up raises for a gateway error.
+
+    What only a person can change ends the setup; everything else is tried again.
+    """
+    if isinstance(error, CredentialsRejectedError):
+        return _translated(ConfigEntryAuthFailed, error)
+    if isinstance(error, PairingRequiredError):
+        # Approving on the gateway is enough, so trying again finds it out.
+        return _translated(ConfigEntryNotReady, error)
+    if isinstance(
+        error,
+        AccessError | UnsupportedVersionError | HandshakeRefusedError | SignatureRejectedError,
+    ):
+        return _translated(ConfigEntryError, error)
+    return _translated(ConfigEntryNotReady, error)
+
+
+def _translated[E: HomeAssistantError](kind: type[E], error: GatewayError) -> E:
+    text = describe(error)
+    return kind(
+        translation_domain=DOMAIN,
+        translation_key=text.key,
+        translation_placeholders=text.placeholders,
+    )
+
+
+def _key(error: GatewayError) -> str:
+    if isinstance(error, RunFailedError) and error.kind is not None:
+        return _RUN_FAILURES.get(error.kind, error.category)
+    return error.category
+
+
+def _placeholders(error: GatewayError) -> dict[str, str]:
+    match error:
+        case PairingRequiredError(request_id=request_id):
+            return {"command": f"openclaw devices approve {request_id}".rstrip()}
+        case MissingRightsError(missing=missing):
+            return {"missing": ", ".join(missing) or "–"}
+        case RateLimitedError(retry_after=seconds):
+            return {"minutes": str(max(1, math.ceil(seconds / 60)))}
+        case ProxyRefusedError(status=status):
+            return {"status": str(status)}
+    return {}
