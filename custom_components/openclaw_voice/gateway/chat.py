@@ -1,0 +1,146 @@
+"""The chat capability: starts runs, knows the live ones, gives them their frames.
+
+The client owns runs; a turn attaches to one. Leaving the turn aborts its run, unless it was
+detached. Runs of one session follow each other; runs of different sessions are independent.
+"""
+
+import asyncio
+from dataclasses import dataclass
+import logging
+from typing import TYPE_CHECKING, Final
+
+from .chat_run import ChatRun, Patience, RunRequest
+from .errors import GatewayError
+from .frames import GatewayEvent, as_text
+
+if TYPE_CHECKING:
+    from .client import GatewayClient
+
+_LOGGER = logging.getLogger(__name__)
+
+ENDING_LIMIT: Final = 5.0
+"""Seconds a new run waits for the aborted one before it in the same session."""
+
+STOP_LIMIT: Final = 2.0
+"""Seconds to abort what is attached when the client stops."""
+
+
+@dataclass(slots=True)
+class _Ending:
+    """A run that nobody listens to any more and that is being aborted."""
+
+    run: ChatRun
+    done: asyncio.Event
+
+
+class Chat:
+    """Starts runs and routes their frames."""
+
+    def __init__(self, client: GatewayClient) -> None:
+        """Work through the connections of `client`."""
+        self._client = client
+        self._runs: dict[str, ChatRun] = {}
+        self._endings: dict[str, _Ending] = {}
+
+    def start(
+        self,
+        *,
+        session_key: str,
+        message: str,
+        instructions: str | None = None,
+        patience: Patience | None = None,
+    ) -> ChatRun:
+        """Return a run that starts when its `async with` block is entered.
+
+        Args:
+            session_key: As `agent:<agentId>:<rest>`, lower case.
+            message: What the user said.
+            instructions: Appended to the agent's system prompt for this run.
+            patience: How long to wait; the default limits when None.
+        """
+        request = RunRequest(session_key=session_key, message=message, instructions=instructions)
+        return ChatRun(self._client, request, patience or Patience())
+
+    @property
+    def live_runs(self) -> int:
+        """Number of runs that have not ended."""
+        return len(self._runs)
+
+    def take(self, event: GatewayEvent) -> None:
+        """Give one `chat` or `agent` event to the run it belongs to, if it is one of ours."""
+        run_id = as_text(event.payload.get("runId"))
+        if run_id is None:
+            return
+        run = self._runs.get(run_id) or self._adopter_of(run_id, event)
+        if run is not None:
+            run.take(event)
+
+    def register(self, run_id: str, run: ChatRun) -> None:
+        """Route the frames of `run_id` to `run`. Before the request: frames may overtake it."""
+        self._runs[run_id] = run
+
+    def unregister(self, run: ChatRun) -> None:
+        """Forget every id of `run`."""
+        self._runs = {run_id: other for run_id, other in self._runs.items() if other is not run}
+
+    def on_connection_lost(self) -> None:
+        """Tell every live run that its connection ended."""
+        for run in set(self._runs.values()):
+            run.on_connection_lost()
+
+    async def wait_for_ending(self, session_key: str) -> None:
+        """Wait until the aborted run before in this session has ended, within `ENDING_LIMIT`."""
+        ending = self._endings.get(session_key)
+        if ending is None:
+            return
+        try:
+            async with asyncio.timeout(ENDING_LIMIT):
+                await ending.done.wait()
+        except TimeoutError:
+            _LOGGER.debug("Run %s does not end; going on", ending.run.run_id)
+
+    def abandon(self, run: ChatRun) -> None:
+        """Abort a run nobody listens to any more, without holding up the caller."""
+        ending = _Ending(run, asyncio.Event())
+        self._endings[run.session_key] = ending
+        if not self._client.spawn(self._end(ending), name=f"openclaw abort {run.run_id}"):
+            self._forget(ending)
+
+    async def abort_all(self) -> None:
+        """Abort every attached run, within `STOP_LIMIT`: nobody will hear them."""
+        attached = {run for run in self._runs.values() if not run.is_detached}
+        if attached:
+            try:
+                async with asyncio.timeout(STOP_LIMIT), asyncio.TaskGroup() as tasks:
+                    for run in attached:
+                        tasks.create_task(_abort_quietly(run))
+            except TimeoutError:
+                _LOGGER.debug("Not every run was aborted in time")
+
+    async def _end(self, ending: _Ending) -> None:
+        try:
+            await _abort_quietly(ending.run)
+        finally:
+            self._forget(ending)
+
+    def _forget(self, ending: _Ending) -> None:
+        self.unregister(ending.run)
+        ending.done.set()
+        if self._endings.get(ending.run.session_key) is ending:
+            del self._endings[ending.run.session_key]
+
+    def _adopter_of(self, run_id: str, event: GatewayEvent) -> ChatRun | None:
+        """Return the interrupted run that the gateway continues as `run_id`."""
+        session_key = event.payload.get("sessionKey")
+        for run in self._runs.values():
+            if run.awaits_continuation and run.session_key == session_key:
+                run.continue_as(run_id)
+                return run
+        return None
+
+
+async def _abort_quietly(run: ChatRun) -> None:
+    try:
+        await run.abort()
+    except GatewayError as err:
+        _LOGGER.debug("Run %s was not aborted: %s", run.run_id, err.category)

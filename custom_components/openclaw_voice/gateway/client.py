@@ -1,0 +1,383 @@
+"""Stays connected to one gateway, and owns what can be done with it.
+
+The policy (when to try again) is `retry`, the mechanism (one socket) is `connection`; here is
+the loop that obeys, the state it shows, and the capabilities.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+import logging
+import random
+from typing import Any, Final
+
+from .chat import Chat
+from .connection import REQUEST_TIMEOUT, Connection
+from .errors import (
+    CannotConnectError,
+    CredentialsRejectedError,
+    GatewayError,
+    NotConnectedError,
+    ProtocolError,
+)
+from .frames import GatewayEvent, JsonObject
+from .models import ConnectionSettings, HelloOk
+from .retry import QUICK_LOSS, STABLE_AFTER, Action, Decision, Outcome, decide
+from .status import Status
+
+_LOGGER = logging.getLogger(__name__)
+
+STOP_LIMIT: Final = 5.0
+"""Seconds until the loop must have ended after `stop`."""
+
+_RUN_EVENTS: Final = frozenset({"chat", "agent"})
+
+
+class ClientState(StrEnum):
+    """Where the client stands."""
+
+    STOPPED = "stopped"
+    CONNECTING = "connecting"
+    READY = "ready"
+    RETRY_WAIT = "retry_wait"
+    REFUSED = "refused"
+    """A person must act; `retry_now` leaves this state."""
+
+    PAIRING = "pairing"
+    """The owner of the gateway must approve; asked again slowly."""
+
+    RATE_LIMITED = "rate_limited"
+    """Waits its time."""
+
+
+_STATE_AFTER: Final = {
+    Action.RETRY: ClientState.RETRY_WAIT,
+    Action.USE_OTHER_CREDENTIAL: ClientState.RETRY_WAIT,
+    Action.WAIT_FOR_PERSON: ClientState.REFUSED,
+    Action.POLL_PAIRING: ClientState.PAIRING,
+    Action.WAIT_OUT_LIMIT: ClientState.RATE_LIMITED,
+}
+_BLOCKED: Final = frozenset({ClientState.REFUSED, ClientState.PAIRING, ClientState.RATE_LIMITED})
+"""States that do not become ready by waiting a little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSnapshot:
+    """The state of a client at one moment."""
+
+    state: ClientState = ClientState.STOPPED
+    hello: HelloOk | None = None
+    """What the gateway said when it last let us in; kept while it is away."""
+
+    error: GatewayError | None = None
+    """Why there is no connection; None while there is one."""
+
+    attempts: int = 0
+    """Failed attempts in a row."""
+
+    retry_at: datetime | None = None
+    """When the next attempt is made (UTC), if a time is set."""
+
+    connected_since: datetime | None = None
+    """Since when the connection is ready (UTC)."""
+
+    reconnects: int = 0
+    """Connections that were ready, less the first."""
+
+    is_repeating: bool = False
+    """The same trouble keeps coming back: worth a warning."""
+
+
+class GatewayClient:
+    """Keeps one connection to a gateway, and at most one socket at any time."""
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        """Nothing happens before `run`."""
+        self._settings = settings
+        self._snapshot = ClientSnapshot()
+        self._connection: Connection | None = None
+        self._history = _History()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._children: set[asyncio.Task[None]] = set()
+        self._finished = asyncio.Event()
+        self._is_stopping = False
+        self._retry = asyncio.Event()
+        self._state_changed = asyncio.Event()
+        self._state_subscribers: list[Callable[[ClientSnapshot], None]] = []
+        self._event_subscribers: list[Callable[[GatewayEvent], None]] = []
+        self.anomalies: Counter[str] = Counter()
+        """Inbound frames that were not as expected, by kind, over all connections so far."""
+
+        self.chat: Final = Chat(self)
+        self.status: Final = Status(self)
+
+    @property
+    def snapshot(self) -> ClientSnapshot:
+        """The state now."""
+        return self._snapshot
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the client was stopped: no connection will come any more."""
+        return self._is_stopping
+
+    @property
+    def connection(self) -> Connection:
+        """The ready connection.
+
+        Raises:
+            NotConnectedError: There is none.
+        """
+        connection = self._connection
+        if connection is None or not connection.is_open:
+            raise NotConnectedError("not connected to the gateway")
+        return connection
+
+    async def run(self) -> None:
+        """Keep the client connected until it is stopped or cancelled. Call it once.
+
+        Network failures are handled here and never raised.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                self.spawn(self._stay_connected(), name="openclaw gateway connection")
+        finally:
+            self._tasks = None
+            self._finished.set()
+            self._show(
+                replace(
+                    self._snapshot,
+                    state=ClientState.STOPPED,
+                    retry_at=None,
+                    connected_since=None,
+                )
+            )
+
+    async def stop(self) -> None:
+        """Abort what nobody will hear, close the connection, end `run`. Idempotent."""
+        self._is_stopping = True
+        if self._tasks is None:
+            return
+        await self.chat.abort_all()
+        for task in self._children:
+            task.cancel()
+        try:
+            async with asyncio.timeout(STOP_LIMIT):
+                await self._finished.wait()
+        except TimeoutError:
+            _LOGGER.warning("The connection to the gateway does not end")
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> bool:
+        """Run `work` in the background; the client cancels it when it stops.
+
+        Returns False, and does nothing, when the client is stopped.
+        """
+        if self._tasks is None or self._is_stopping:
+            work.close()
+            return False
+        task = self._tasks.create_task(work, name=name)
+        self._children.add(task)
+        task.add_done_callback(self._children.discard)
+        return True
+
+    def subscribe(self, callback: Callable[[ClientSnapshot], None]) -> Callable[[], None]:
+        """Call `callback` with every new snapshot; return what ends it."""
+        self._state_subscribers.append(callback)
+        return lambda: self._state_subscribers.remove(callback)
+
+    def subscribe_events(self, callback: Callable[[GatewayEvent], None]) -> Callable[[], None]:
+        """Call `callback` with every event of the gateway; return what ends it."""
+        self._event_subscribers.append(callback)
+        return lambda: self._event_subscribers.remove(callback)
+
+    async def wait_ready(self, timeout: float) -> HelloOk:
+        """Wait until there is a connection, at most `timeout` seconds.
+
+        Raises:
+            GatewayError: What stands in the way: at once when only a person can change it.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while (connection := self._connection) is None or not connection.is_open:
+                    self._raise_if_blocked()
+                    self._state_changed.clear()
+                    await self._state_changed.wait()
+                return connection.hello
+        except TimeoutError:
+            error = self._snapshot.error or CannotConnectError("no connection in time")
+            raise error.with_traceback(None) from None
+
+    def retry_now(self) -> None:
+        """Try again at once, in every state that waits. A rate limit is waited out all the same."""
+        if self._snapshot.state is not ClientState.RATE_LIMITED:
+            self._retry.set()
+
+    def warm(self) -> None:
+        """A turn is about to start: do not sit out the time before the next attempt."""
+        if self._snapshot.state is ClientState.RETRY_WAIT:
+            self._retry.set()
+
+    def use_settings(self, settings: ConnectionSettings) -> None:
+        """Use other settings from the next attempt on, and make it now if the client waits."""
+        self._settings = settings
+        self._retry.set()
+
+    async def request(
+        self, method: str, params: JsonObject | None = None, *, timeout: float = REQUEST_TIMEOUT
+    ) -> JsonObject:
+        """Send one request over the ready connection and return the payload of its response.
+
+        Raises:
+            NotConnectedError: There is no connection.
+            RequestError, RequestTimeoutError, ConnectionLostError: As `Connection.request`.
+        """
+        return await self.connection.request(method, params, timeout=timeout)
+
+    # the loop
+
+    async def _stay_connected(self) -> None:
+        try:
+            while not self._is_stopping:
+                self._retry.clear()
+                self._show(replace(self._snapshot, state=ClientState.CONNECTING, retry_at=None))
+                error = await self._live_one_connection()
+                decision = decide(
+                    self._history.outcome(error, has_other_credential=self._has_other(error)),
+                    chance=random.random(),  # noqa: S311 - spreads retries, protects nothing
+                )
+                await self._obey(decision, error)
+        finally:
+            self._is_stopping = True
+            # Runs that are still iterated must not wait for a connection that never comes.
+            self.chat.on_connection_lost()
+
+    async def _live_one_connection(self) -> GatewayError:
+        """Connect, stay until the connection ends, return why it ended or was not made."""
+        loop = asyncio.get_running_loop()
+        ready_at: float | None = None
+        try:
+            async with Connection(self._settings, on_event=self._on_event) as connection:
+                ready_at = loop.time()
+                try:
+                    self._on_ready(connection)
+                    error = await connection.wait_closed()
+                finally:
+                    self._on_not_ready(connection)
+        except GatewayError as err:
+            error = err
+        except Exception as err:  # a bug of ours must not end the loop for ever
+            _LOGGER.exception("Unexpected error in the connection")
+            error = ProtocolError(f"unexpected {type(err).__name__}")
+        self._history.note(error, None if ready_at is None else loop.time() - ready_at)
+        return error
+
+    def _on_ready(self, connection: Connection) -> None:
+        self._connection = connection
+        _LOGGER.debug("Ready: gateway %s", connection.hello.server_version)
+        reconnects = self._snapshot.reconnects + (self._snapshot.hello is not None)
+        self._show(
+            ClientSnapshot(
+                state=ClientState.READY,
+                hello=connection.hello,
+                connected_since=datetime.now(UTC),
+                reconnects=reconnects,
+            )
+        )
+
+    def _on_not_ready(self, connection: Connection) -> None:
+        self._connection = None
+        self.anomalies.update(connection.anomalies)
+        self.chat.on_connection_lost()
+
+    def _has_other(self, error: GatewayError) -> bool:
+        return (
+            isinstance(error, CredentialsRejectedError)
+            and self._settings.credentials.without_device_token() is not None
+        )
+
+    async def _obey(self, decision: Decision, error: GatewayError) -> None:
+        _LOGGER.debug("Not connected: %s; %s", error.category, decision.action)
+        if decision.action is Action.USE_OTHER_CREDENTIAL:
+            credentials = self._settings.credentials.without_device_token()
+            if credentials is not None:
+                self._settings = replace(self._settings, credentials=credentials)
+        wait = decision.delay
+        self._show(
+            replace(
+                self._snapshot,
+                state=_STATE_AFTER[decision.action],
+                error=error,
+                attempts=self._history.failures,
+                retry_at=None if wait is None else datetime.now(UTC) + timedelta(seconds=wait),
+                connected_since=None,
+                is_repeating=decision.is_repeating,
+            )
+        )
+        try:
+            async with asyncio.timeout(wait):
+                await self._retry.wait()
+        except TimeoutError:
+            pass
+
+    def _raise_if_blocked(self) -> None:
+        error = self._snapshot.error
+        if self._is_stopping or self._finished.is_set():
+            raise NotConnectedError("the connection is closed for good")
+        if self._snapshot.state in _BLOCKED and error is not None:
+            raise error.with_traceback(None)
+
+    # telling others
+
+    def _show(self, snapshot: ClientSnapshot) -> None:
+        self._snapshot = snapshot
+        self._state_changed.set()
+        for callback in tuple(self._state_subscribers):
+            _call(callback, self._snapshot)
+
+    def _on_event(self, event: GatewayEvent) -> None:
+        if event.name in _RUN_EVENTS:
+            self.chat.take(event)
+        for callback in tuple(self._event_subscribers):
+            _call(callback, event)
+
+
+class _History:
+    """What went wrong in a row, as far as the retry policy asks."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self._quick_losses = 0
+        self._protocol_errors = 0
+
+    def note(self, error: GatewayError, ready_for: float | None) -> None:
+        """Note the end of a connection that was ready for so many seconds, or never."""
+        if ready_for is not None and ready_for >= STABLE_AFTER:
+            self.failures = self._quick_losses = self._protocol_errors = 0
+        elif ready_for is not None and ready_for < QUICK_LOSS:
+            self._quick_losses += 1
+        elif ready_for is not None:
+            self._quick_losses = 0
+        self._protocol_errors = self._protocol_errors + 1 if isinstance(error, ProtocolError) else 0
+        self.failures += 1
+
+    def outcome(self, error: GatewayError, *, has_other_credential: bool) -> Outcome:
+        """Return the outcome just noted."""
+        return Outcome(
+            error=error,
+            failures=self.failures - 1,
+            quick_losses=self._quick_losses,
+            protocol_errors=self._protocol_errors,
+            has_other_credential=has_other_credential,
+        )
+
+
+def _call[T](callback: Callable[[T], None], value: T) -> None:
+    try:
+        callback(value)
+    except Exception as err:  # noqa: BLE001 - one subscriber must not harm the others
+        # Without the traceback's values: an event may hold speech.
+        _LOGGER.error("A subscriber failed with %s", type(err).__name__)

@@ -1,0 +1,259 @@
+"""Errors of the gateway client.
+
+GatewayError
+    TransportError            retry: the network or the process on the other side
+        CannotConnectError    .status of a refused upgrade, .retry_after when the gateway says when
+        TlsError              the certificate, or TLS itself
+        ConnectionLostError   .code .reason; sent requests may or may not have run
+    AccessError               do not retry: a person must act
+        CredentialsRejectedError
+        MissingRightsError    hello came, but without the scopes we need
+        PairingRequiredError  .request_id to show to the user
+        ProxyRefusedError     a reverse proxy stands between us and the gateway
+        GatewayMisconfiguredError
+    RateLimitedError          wait .retry_after (5 minutes when unknown), then retry
+    ProtocolError             the two sides disagree; longest wait when it repeats
+        NotAGatewayError      something else answers there
+        SignatureRejectedError  one more try with a fresh challenge
+        UnsupportedVersionError   do not retry: a person must update one side
+        HandshakeRefusedError     do not retry: our connect request is not accepted
+    NotConnectedError         asked while no connection is ready
+    RequestError              the gateway understood and refused; .code .detail_code .retry_after
+    RequestTimeoutError       no answer in time; unknown whether the method ran
+    RunError                  a run ended without an answer
+        RunFailedError        .kind says why, as far as the gateway knows
+        EmptyAnswerError      the model answered nothing
+        RunTimeoutError       our own deadline passed; the run was aborted
+        RunLostError          the connection broke and the answer could not be recovered
+
+Texts that come from outside are redacted before they get here.
+"""
+
+from typing import ClassVar, Final
+
+UNKNOWN_RATE_LIMIT_WAIT: Final = 300.0
+"""Seconds to wait when the gateway does not say how long.
+
+Source: the gateway's default lockout after ten wrong secrets in a minute.
+"""
+
+
+class GatewayError(Exception):
+    """Root of everything the gateway client raises."""
+
+    category: ClassVar[str] = "unknown"
+    """Stable slug of the kind of error: safe to show, to record and to translate by."""
+
+
+class TransportError(GatewayError):
+    """The network, or the process on the other side, is away. Trying again helps."""
+
+    category = "cannot_connect"
+
+
+class CannotConnectError(TransportError):
+    """No connection could be made."""
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        """`status` is the HTTP status of a refused upgrade, `retry_after` is in seconds."""
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class TlsError(TransportError):
+    """TLS does not come about: certificate, name or version."""
+
+    category = "tls"
+
+
+class ConnectionLostError(TransportError):
+    """A connection ended. Unknown whether requests in flight ran."""
+
+    category = "connection_lost"
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        """`code` is the WebSocket close code, 1006 when there was none."""
+        super().__init__(f"connection closed with {code} {reason}".rstrip())
+        self.code = code
+        self.reason = reason
+
+
+class AccessError(GatewayError):
+    """The gateway does not let us in. A person must act."""
+
+    category = "access"
+
+    def __init__(self, message: str, *, detail_code: str | None = None) -> None:
+        """`detail_code` is the gateway's own word for it (`details.code`)."""
+        super().__init__(message)
+        self.detail_code = detail_code
+
+
+class CredentialsRejectedError(AccessError):
+    """The secret, device token or setup code is wrong or missing."""
+
+    category = "invalid_auth"
+
+
+class MissingRightsError(AccessError):
+    """We are connected, but may not do what we are for."""
+
+    category = "missing_rights"
+
+    def __init__(self, message: str, *, missing: tuple[str, ...] = ()) -> None:
+        """`missing` holds the scopes that were asked for and not granted."""
+        super().__init__(message)
+        self.missing = missing
+
+
+class PairingRequiredError(AccessError):
+    """The owner of the gateway has to approve this device first."""
+
+    category = "pairing_required"
+
+    def __init__(self, message: str, *, request_id: str, reason: str) -> None:
+        """`request_id` goes into `openclaw devices approve`; `reason` is the gateway's word."""
+        super().__init__(message)
+        self.request_id = request_id
+        self.reason = reason
+
+
+class ProxyRefusedError(AccessError):
+    """A reverse proxy, or the gateway because of one, refuses the upgrade."""
+
+    category = "proxy_refused"
+
+    def __init__(self, message: str, *, status: int) -> None:
+        """`status` is the HTTP status of the answer."""
+        super().__init__(message)
+        self.status = status
+
+
+class GatewayMisconfiguredError(AccessError):
+    """The gateway's own authentication is not set up for us."""
+
+    category = "gateway_misconfigured"
+
+
+class RateLimitedError(GatewayError):
+    """Too many wrong secrets came from this address."""
+
+    category = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        """`retry_after` is in seconds; None means the gateway did not say."""
+        super().__init__(message)
+        self.retry_after = UNKNOWN_RATE_LIMIT_WAIT if retry_after is None else retry_after
+
+
+class ProtocolError(GatewayError):
+    """The other side says something we cannot understand."""
+
+    category = "protocol"
+
+
+class NotAGatewayError(ProtocolError):
+    """What answers at this address is not an OpenClaw gateway."""
+
+    category = "not_a_gateway"
+
+
+class SignatureRejectedError(ProtocolError):
+    """The gateway did not accept the signature of our device key."""
+
+    category = "signature_rejected"
+
+    def __init__(self, message: str, *, expired: bool) -> None:
+        """`expired` means the clocks of the two hosts may differ too much."""
+        super().__init__(message)
+        self.expired = expired
+
+
+class UnsupportedVersionError(ProtocolError):
+    """The gateway speaks another version of the protocol."""
+
+    category = "unsupported_version"
+
+    def __init__(self, message: str, *, expected: int | None = None) -> None:
+        """`expected` is the protocol version the gateway wants, if it says."""
+        super().__init__(message)
+        self.expected = expected
+
+
+class HandshakeRefusedError(ProtocolError):
+    """The gateway does not accept our connect request."""
+
+    category = "handshake_refused"
+
+    def __init__(self, message: str, *, detail_code: str | None = None) -> None:
+        """`detail_code` is the gateway's own word for it, if it has one."""
+        super().__init__(message)
+        self.detail_code = detail_code
+
+
+class NotConnectedError(GatewayError):
+    """There is no connection to the gateway right now."""
+
+    category = "not_connected"
+
+
+class RequestError(GatewayError):
+    """The gateway understood a request and refused it."""
+
+    category = "request_refused"
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        detail_code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        """`code` is the gateway's error code, `retry_after` (seconds) is set when retrying helps."""
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.detail_code = detail_code
+        self.retry_after = retry_after
+
+
+class RequestTimeoutError(GatewayError):
+    """No answer in time. Unknown whether the method ran."""
+
+    category = "request_timeout"
+
+
+class RunError(GatewayError):
+    """A run ended without an answer."""
+
+    category = "run_failed"
+
+
+class RunFailedError(RunError):
+    """The gateway reports that the run failed."""
+
+    def __init__(self, message: str, *, kind: str | None = None) -> None:
+        """`kind` is `errorKind` or `failoverReason` of the gateway, if it gives one."""
+        super().__init__(message)
+        self.kind = kind
+
+
+class EmptyAnswerError(RunError):
+    """The model answered nothing at all."""
+
+    category = "empty_answer"
+
+
+class RunTimeoutError(RunError):
+    """The run took longer than we wait; it was aborted."""
+
+    category = "run_timeout"
+
+
+class RunLostError(RunError):
+    """The connection broke during the run, and the answer could not be recovered."""
+
+    category = "run_lost"

@@ -1,0 +1,201 @@
+"""What the gateway tells about itself, and what we tell it to be let in: frozen models.
+
+Wire names are ours (`session_key` for `sessionKey`), durations are seconds.
+"""
+
+from dataclasses import dataclass, field
+import ssl
+from typing import Final, Self
+
+from .errors import ProtocolError
+from .frames import JsonObject, as_list, as_number, as_object, as_text, seconds
+from .identity import DeviceIdentity
+
+PROTOCOL_VERSION: Final = 4
+
+READ: Final = "operator.read"
+WRITE: Final = "operator.write"
+DEFAULT_SCOPES: Final = (READ, WRITE, "operator.approvals", "operator.questions")
+"""Asked for at the first pairing, because asking for more later costs another approval."""
+
+DEFAULT_CAPS: Final = ("approvals", "tool-events")
+"""`tool-events`: the sender of a run is told arguments and results of its tools."""
+
+DEFAULT_MAX_PAYLOAD: Final = 26_214_400
+"""Bytes a frame may have. Source: `policy.maxPayload` of gateway 2026.9.6."""
+
+DEFAULT_TICK_INTERVAL: Final = 30.0
+"""Seconds between two ticks. Source: `policy.tickIntervalMs` of gateway 2026.9.6."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What proves to the gateway that we may come in. The first one that is set is sent."""
+
+    device_token: str | None = field(default=None, repr=False)
+    """Given by the gateway to a paired device; only together with its identity."""
+
+    secret: str | None = field(default=None, repr=False)
+    """The gateway's shared token or password."""
+
+    bootstrap_token: str | None = field(default=None, repr=False)
+    """From a setup code, valid for ten minutes."""
+
+    def for_wire(self) -> tuple[str, str] | None:
+        """Return the `auth` field to send and its value, None without any credential."""
+        if self.device_token:
+            return "deviceToken", self.device_token
+        if self.secret:
+            return "token", self.secret
+        if self.bootstrap_token:
+            return "bootstrapToken", self.bootstrap_token
+        return None
+
+    def without_device_token(self) -> Credentials | None:
+        """Return what is left to try after the device token was refused, None when nothing is."""
+        if not self.device_token or not (self.secret or self.bootstrap_token):
+            return None
+        return Credentials(secret=self.secret, bootstrap_token=self.bootstrap_token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSettings:
+    """Where to connect to, as whom, and what for."""
+
+    url: str
+    """`ws://` or `wss://`."""
+
+    credentials: Credentials
+    identity: DeviceIdentity | None
+    """None only where no rights are wanted; even then the gateway may refuse."""
+
+    client_version: str
+    ssl_context: ssl.SSLContext | None = None
+    """Needed for `wss://`; made by the caller, because making one blocks the loop."""
+
+    role: str = "operator"
+    scopes: tuple[str, ...] = DEFAULT_SCOPES
+    required_scopes: tuple[str, ...] = (READ, WRITE)
+    """Scopes without which a connection is of no use."""
+
+    granted_scopes: tuple[str, ...] | None = None
+    """Scopes the owner approved for the device token. Asking for more would be refused."""
+
+    caps: tuple[str, ...] = DEFAULT_CAPS
+    commands: tuple[str, ...] = ()
+    display_name: str = "Home Assistant"
+    """Shown to the owner of the gateway in lists of devices; may change."""
+
+    @property
+    def wanted_scopes(self) -> tuple[str, ...]:
+        """The scopes to ask for now."""
+        if self.credentials.device_token is None or self.granted_scopes is None:
+            return self.scopes
+        return tuple(scope for scope in self.scopes if scope in self.granted_scopes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Limits the gateway announces."""
+
+    max_payload: int
+    """Bytes a frame may have, in both directions."""
+
+    tick_interval: float
+    """Seconds between two ticks."""
+
+    @classmethod
+    def from_payload(cls, payload: JsonObject) -> Self:
+        """Read `policy`; a missing value is the one of gateway 2026.9.6."""
+        return cls(
+            max_payload=int(as_number(payload.get("maxPayload")) or DEFAULT_MAX_PAYLOAD),
+            tick_interval=seconds(payload.get("tickIntervalMs")) or DEFAULT_TICK_INTERVAL,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelloOk:
+    """The gateway lets us in."""
+
+    protocol: int
+    server_version: str
+    boot_id: str | None
+    """Changes with every start of the gateway."""
+
+    scopes: tuple[str, ...]
+    """The effective rights of this connection."""
+
+    device_token: str | None = field(repr=False)
+    """For a paired device: replaces the shared secret from now on."""
+
+    policy: Policy
+    methods: frozenset[str] = field(repr=False)
+    """Methods the gateway offers. Whether one may be called depends on the scopes."""
+
+    @classmethod
+    def from_payload(cls, payload: JsonObject) -> Self:
+        """Read the payload of a successful `connect`.
+
+        Raises:
+            ProtocolError: It is not a `hello-ok`, or tells neither protocol nor version.
+        """
+        auth = as_object(payload.get("auth"))
+        server = as_object(payload.get("server"))
+        protocol = as_number(payload.get("protocol"))
+        version = as_text(server.get("version"))
+        if payload.get("type") != "hello-ok" or protocol is None or version is None:
+            raise ProtocolError("the answer to connect is not a hello-ok")
+        features = as_object(payload.get("features"))
+        return cls(
+            protocol=int(protocol),
+            server_version=version,
+            boot_id=as_text(server.get("bootId")),
+            scopes=_texts(auth.get("scopes")),
+            device_token=as_text(auth.get("deviceToken")),
+            policy=Policy.from_payload(as_object(payload.get("policy"))),
+            methods=frozenset(_texts(features.get("methods"))),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentInfo:
+    """One agent of the gateway."""
+
+    agent_id: str
+    name: str
+    """What people call it; the id when it has no name."""
+
+    emoji: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentList:
+    """The agents of the gateway."""
+
+    default_id: str | None
+    agents: tuple[AgentInfo, ...]
+
+    @classmethod
+    def from_payload(cls, payload: JsonObject) -> Self:
+        """Read the answer of `agents.list`; agents without an id are left out."""
+        return cls(
+            default_id=as_text(payload.get("defaultId")),
+            agents=tuple(
+                _agent(agent_id, agent)
+                for agent in map(as_object, as_list(payload.get("agents")))
+                if (agent_id := as_text(agent.get("id"))) is not None
+            ),
+        )
+
+
+def _agent(agent_id: str, agent: JsonObject) -> AgentInfo:
+    identity = as_object(agent.get("identity"))
+    return AgentInfo(
+        agent_id=agent_id,
+        name=as_text(identity.get("name")) or as_text(agent.get("name")) or agent_id,
+        emoji=as_text(identity.get("emoji")),
+    )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(text for text in as_list(value) if isinstance(text, str))

@@ -1,0 +1,355 @@
+"""Reads the frames of one run and tells what to hand out (pure).
+
+Source: gateway protocol 4, "Events of a run", "Terminal states" and "agent"; the recordings of
+`agent` runs.
+"""
+
+from collections import deque
+from dataclasses import replace
+from typing import Final
+
+from .errors import EmptyAnswerError, GatewayError, RunFailedError
+from .frames import ErrorShape, GatewayEvent, JsonObject, Response, as_list, as_object, as_text
+from .recovery import RunFate, RunTrace
+from .redact import redact
+from .run_items import (
+    ChatDelta,
+    ChatFinal,
+    MessageStarted,
+    RunItem,
+    RunOutcome,
+    ToolActivity,
+    ToolPhase,
+)
+from .run_text import SEPARATOR, RunText
+
+SILENT_REPLY: Final = "NO_REPLY"
+"""What a model says when it decides not to answer."""
+
+MAX_RESULT_LENGTH: Final = 2_000
+"""Characters of a tool's result that are kept: enough to show, too few to flood."""
+
+MAX_WAITING_TOOLS: Final = 256
+"""Tool calls that may wait to be fetched; further ones are dropped. Text is never dropped."""
+
+_INTERIM: Final = frozenset({"accepted", "in_flight", "started", "pending"})
+"""Statuses of an `agent` response that is not its last one."""
+
+
+class RunReader:
+    """Collects one run. Feed it frames, take items, look at `final` and `error`."""
+
+    def __init__(self) -> None:
+        """Start with nothing said."""
+        self.items: deque[RunItem] = deque()
+        """What is to be handed out next."""
+
+        self.final: ChatFinal | None = None
+        self.error: GatewayError | None = None
+        self.needs_response = False
+        """The run has ended, and only the last response of the call tells how."""
+
+        self._text = RunText(self._on_text)
+        self._uses_chat_text = False
+        self._disposition: str | None = None
+        self._failure: RunFailedError | None = None
+        self._tools: dict[str, ToolActivity] = {}
+        self._waiting_tools = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the outcome is known."""
+        return self.final is not None or self.error is not None
+
+    def take(self) -> RunItem | None:
+        """Return the next item, None when there is none."""
+        if not self.items:
+            return None
+        item = self.items.popleft()
+        if isinstance(item, ToolActivity):
+            self._waiting_tools -= 1
+        return item
+
+    def read_event(self, event: GatewayEvent) -> None:
+        """Read one `chat` or `agent` event of this run. Frames after the end are ignored."""
+        if self.has_ended:
+            return
+        if event.name == "chat":
+            self._read_chat(event.payload)
+        else:
+            self._read_agent(event.payload)
+
+    def read_response(self, response: Response) -> bool:
+        """Read a response of the `agent` call; return whether it is the last one."""
+        status = response.payload.get("status")
+        if response.error is None and status in _INTERIM:
+            return False
+        if self.has_ended:
+            return True
+        if response.error is not None:
+            self._fail(self._refusal(response, response.error))
+        elif status == "ok":
+            self._read_answer(response.payload)
+        elif status == "timeout":
+            self._read_stop(response.payload)
+        else:
+            self._read_no_answer(response.payload)
+        return True
+
+    def read_trace(self, trace: RunTrace) -> None:
+        """Take the end of the run from the gateway's history, if the history has it."""
+        if self.has_ended:
+            return
+        match trace.fate:
+            case RunFate.ANSWERED:
+                self._finish(RunOutcome.ANSWERED, trace.text)
+            case RunFate.ABORTED:
+                self._finish(RunOutcome.ABORTED, trace.text)
+            case RunFate.FAILED:
+                self._fail(RunFailedError("the run failed while the connection was away"))
+
+    def restart(self) -> None:
+        """The gateway starts the turn over under another run id: what it said before is void."""
+        self._text.restart()
+        self._uses_chat_text = False
+        self._tools.clear()
+        self.needs_response = False
+        self._failure = None
+
+    def give_up_on_response(self) -> None:
+        """The last response does not come: settle with what the events have told."""
+        if self.has_ended:
+            return
+        self._settle_without_text(self._failure or EmptyAnswerError("the run ended without a text"))
+
+    # chat events
+
+    def _read_chat(self, payload: JsonObject) -> None:
+        match payload.get("state"):
+            case "delta":
+                self._read_chat_delta(payload)
+            case "final":
+                self._read_chat_final(payload)
+            case "aborted":
+                self._read_chat_aborted(payload)
+            case "error":
+                self._failure = _failure(payload)
+                if self._disposition is None:
+                    self.needs_response = True
+                else:
+                    self._settle_without_text(self._failure)
+
+    def _read_chat_delta(self, payload: JsonObject) -> None:
+        # The same text came in an `assistant` frame up to 50 ms ago, unless there was none.
+        if self._text.has_messages and not self._uses_chat_text:
+            return
+        text = _message_text(payload)
+        if text is not None:
+            self._uses_chat_text = True
+            self._text.say(None, text)
+
+    def _read_chat_final(self, payload: JsonObject) -> None:
+        text = _message_text(payload) or self._text.whole
+        if text:
+            message = as_object(payload.get("message"))
+            self._finish(
+                RunOutcome.ANSWERED,
+                text,
+                links=_message_links(message),
+                is_from_gateway=message.get("model") == "gateway-injected"
+                or message.get("provider") == "openclaw",
+            )
+        else:
+            self.needs_response = True
+
+    def _read_chat_aborted(self, payload: JsonObject) -> None:
+        text = _message_text(payload) or self._text.whole
+        if text or payload.get("stopReason") != "stop":
+            self._finish(RunOutcome.ABORTED, text)
+        else:
+            # Not stopped by anybody: the model answered nothing, or decided not to answer.
+            self.needs_response = True
+
+    # agent events
+
+    def _read_agent(self, payload: JsonObject) -> None:
+        data = as_object(payload.get("data"))
+        match payload.get("stream"):
+            case "assistant":
+                self._read_assistant(data)
+            case "tool":
+                self._read_tool(data)
+            case "item" if data.get("kind") == "tool" and data.get("phase") == "end":
+                self._end_tool(data)
+            case "lifecycle":
+                self._read_disposition(as_object(data.get("terminalReply")))
+
+    def _read_assistant(self, data: JsonObject) -> None:
+        text = data.get("text")
+        if isinstance(text, str) and not self._uses_chat_text:
+            self._text.say(
+                as_text(data.get("itemId")), text, takes_back=data.get("replace") is True
+            )
+
+    def _read_disposition(self, reply: JsonObject) -> None:
+        # Comes just before the `chat` error that a run without a visible answer ends with.
+        if reply.get("disposition") in ("silent", "empty"):
+            self._disposition = reply["disposition"]
+
+    def _read_tool(self, data: JsonObject) -> None:
+        call_id, name = as_text(data.get("toolCallId")), as_text(data.get("name"))
+        if call_id is None or name is None:
+            return
+        match data.get("phase"):
+            case "start" if call_id not in self._tools:
+                self._tools[call_id] = ToolActivity(call_id=call_id, name=name, phase=ToolPhase.END)
+                self._add_tool(
+                    ToolActivity(
+                        call_id=call_id,
+                        name=name,
+                        phase=ToolPhase.START,
+                        arguments=as_object(data.get("args")),
+                    )
+                )
+            case "result" if call_id in self._tools:
+                self._tools[call_id] = replace(
+                    self._tools[call_id],
+                    result=_result_text(data.get("result")),
+                    is_error=data.get("isError") is True,
+                )
+
+    def _end_tool(self, data: JsonObject) -> None:
+        """Read the end of a tool: only here a failed command is told from one that worked."""
+        call_id, name = as_text(data.get("toolCallId")), as_text(data.get("name"))
+        if call_id is None or name is None:
+            return
+        title = as_text(data.get("title"))
+        end = self._tools.pop(call_id, None)
+        if end is None:
+            # Its `tool` frames went to another connection, or were lost.
+            end = ToolActivity(call_id=call_id, name=name, phase=ToolPhase.END)
+            self._add_tool(replace(end, phase=ToolPhase.START, title=title))
+        is_error = end.is_error or data.get("status") == "failed"
+        self._add_tool(replace(end, title=title, is_error=is_error))
+
+    def _end_all_tools(self) -> None:
+        """The agent speaks again, so its tools are done, told or not."""
+        tools, self._tools = self._tools, {}
+        for end in tools.values():
+            self._add_tool(end)
+
+    def _add_tool(self, activity: ToolActivity) -> None:
+        if self._waiting_tools < MAX_WAITING_TOOLS:
+            self._waiting_tools += 1
+            self.items.append(activity)
+
+    # the last response of the call
+
+    def _read_answer(self, payload: JsonObject) -> None:
+        result = as_object(payload.get("result"))
+        payloads = [as_object(item) for item in as_list(result.get("payloads"))]
+        texts = [text for item in payloads if (text := as_text(item.get("text"))) is not None]
+        links = tuple(link for item in payloads if (link := _link(item.get("mediaUrl"))))
+        text = SEPARATOR.join(texts) or self._text.whole
+        if text or links:
+            self._finish(RunOutcome.ANSWERED, text, links=links)
+        else:
+            self._read_no_answer(payload)
+
+    def _read_stop(self, payload: JsonObject) -> None:
+        if as_text(payload.get("timeoutPhase")):
+            self._fail(self._failure or RunFailedError("the run took too long", kind="timeout"))
+        else:
+            self._finish(RunOutcome.ABORTED, self._text.whole)
+
+    def _read_no_answer(self, payload: JsonObject) -> None:
+        meta = as_object(as_object(payload.get("result")).get("meta"))
+        if meta.get("finalAssistantVisibleText") == SILENT_REPLY:
+            self._disposition = "silent"
+        has_reason = self._failure is not None and self._failure.kind is not None
+        empty = EmptyAnswerError("the model answered nothing")
+        self._settle_without_text((self._failure if has_reason else None) or empty)
+
+    def _settle_without_text(self, error: GatewayError) -> None:
+        match self._disposition:
+            case "silent":
+                self._finish(RunOutcome.SILENT, "")
+            case "empty":
+                self._fail(EmptyAnswerError("the model answered nothing"))
+            case _:
+                self._fail(error)
+
+    def _refusal(self, response: Response, error: ErrorShape) -> GatewayError:
+        if response.payload.get("status") == "error":
+            return self._failure or RunFailedError(error.message)
+        return error.as_request_error()
+
+    def _on_text(self, item: MessageStarted | ChatDelta) -> None:
+        self._end_all_tools()
+        last = self.items[-1] if self.items else None
+        if isinstance(item, ChatDelta) and isinstance(last, ChatDelta):
+            # A slow reader gets one long delta, so that what waits stays small.
+            self.items[-1] = ChatDelta(last.text + item.text)
+        else:
+            self.items.append(item)
+
+    def _fail(self, error: GatewayError) -> None:
+        self.error = error
+
+    def _finish(
+        self,
+        outcome: RunOutcome,
+        text: str,
+        *,
+        links: tuple[str, ...] = (),
+        is_from_gateway: bool = False,
+    ) -> None:
+        if text.strip() == SILENT_REPLY:
+            outcome, text = RunOutcome.SILENT, ""
+        self._end_all_tools()
+        text = self._text.complete(text)
+        self.final = ChatFinal(
+            outcome=outcome, text=text, links=links, is_from_gateway=is_from_gateway
+        )
+
+
+def _failure(payload: JsonObject) -> RunFailedError:
+    detail = as_object(payload.get("errorDetail"))
+    return RunFailedError(
+        redact(as_text(payload.get("errorMessage")) or "the run failed"),
+        kind=as_text(detail.get("failoverReason")) or as_text(payload.get("errorKind")),
+    )
+
+
+def _message_text(payload: JsonObject) -> str | None:
+    """Return the text of a `chat` message, None when there is no message."""
+    message = payload.get("message")
+    if not isinstance(message, dict):
+        return None
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    return "".join(
+        text
+        for block in map(as_object, as_list(content))
+        if block.get("type") == "text" and isinstance(text := block.get("text"), str)
+    )
+
+
+def _message_links(message: JsonObject) -> tuple[str, ...]:
+    blocks = map(as_object, as_list(message.get("content")))
+    links = [_link(block.get("url") or block.get("mediaUrl")) for block in blocks]
+    return tuple(link for link in links if link is not None)
+
+
+def _link(value: object) -> str | None:
+    """Return an address people can open: a path on the gateway's disk is of no use to them."""
+    text = as_text(value)
+    return text if text is not None and text.startswith(("http://", "https://")) else None
+
+
+def _result_text(result: object) -> str | None:
+    blocks = as_list(as_object(result).get("content"))
+    texts = [as_text(as_object(block).get("text")) for block in blocks]
+    text = "\n".join(text for text in texts if text)
+    return text[:MAX_RESULT_LENGTH] or None
