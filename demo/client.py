@@ -1,15 +1,15 @@
 """A client of a running Home Assistant: what its frontend does, in as many lines as the demo needs."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 import time
 from typing import Any, Final
 
 import aiohttp
 
 from .process import DemoError
+from .turn import TurnEvent, turn_events
 
 ANSWER_LIMIT: Final = 30.0
 """Seconds for the answer to a command or a request."""
@@ -22,49 +22,6 @@ type JsonObject = dict[str, Any]
 
 class HomeAssistantError(DemoError):
     """Home Assistant refused something, or did not answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnStarted:
-    """Assist has given the utterance to an agent."""
-
-    agent_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageStarted:
-    """A new message of the assistant begins."""
-
-    seconds: float
-    """Since the utterance was sent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delta:
-    """A piece of text of the answer."""
-
-    text: str
-    seconds: float
-    """Since the utterance was sent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnEnded:
-    """The end of a turn, with the answer as Assist has it."""
-
-    answer: str
-    response_type: str
-    """Home Assistant's word: `action_done`, `query_answer` or `error`."""
-
-    conversation_id: str
-    was_local: bool
-    """Home Assistant answered by itself, without the agent."""
-
-    seconds: float
-    """Since the utterance was sent."""
-
-
-type TurnEvent = TurnStarted | MessageStarted | Delta | TurnEnded
 
 
 class HomeAssistantClient:
@@ -171,17 +128,35 @@ class HomeAssistantClient:
         """
         request_id = await self._send("config_entries/subscribe", {})
         seen = "unknown"
-        try:
-            async with asyncio.timeout(limit):
-                while seen != state:
-                    message = await self._socket.receive_json()
-                    if message["id"] == request_id and message["type"] == "event":
-                        seen = _entry_state(message["event"], entry_id) or seen
-        except TimeoutError:
+
+        def is_there(message: JsonObject) -> bool:
+            nonlocal seen
+            seen = _entry_state(message["event"], entry_id) or seen
+            return seen == state
+
+        if not await self._wait_for_event(request_id, is_there, limit=limit):
             raise HomeAssistantError(
                 f"The entry is {seen} and not {state} after {limit:.0f} seconds."
-            ) from None
-        await self.call("unsubscribe_events", subscription=request_id)
+            )
+
+    async def wait_for_state(
+        self, entity_id: str, is_wanted: Callable[[str], bool], *, limit: float = ANSWER_LIMIT
+    ) -> None:
+        """Wait until an entity has a state that is wanted.
+
+        Raises:
+            HomeAssistantError: It has another one after `limit` seconds.
+        """
+        request_id = await self._send("subscribe_entities", {"entity_ids": [entity_id]})
+        seen = "unknown"
+
+        def is_there(message: JsonObject) -> bool:
+            nonlocal seen
+            seen = _entity_state(message["event"], entity_id) or seen
+            return is_wanted(seen)
+
+        if not await self._wait_for_event(request_id, is_there, limit=limit):
+            raise HomeAssistantError(f"{entity_id} is {seen} after {limit:.0f} seconds.")
 
     async def agents_of(self, entry_id: str) -> list[JsonObject]:
         """Return the entity registry's rows of an entry's conversation agents."""
@@ -237,7 +212,7 @@ class HomeAssistantClient:
                 )
             if event["type"] == "run-end":
                 return
-            for turn_event in _turn_events(
+            for turn_event in turn_events(
                 event["type"], event["data"] or {}, time.monotonic() - start
             ):
                 yield turn_event
@@ -264,6 +239,22 @@ class HomeAssistantClient:
             **without_voice,
         )
         return str(created["id"])
+
+    async def _wait_for_event(
+        self, request_id: int, is_last: Callable[[JsonObject], bool], *, limit: float
+    ) -> bool:
+        """Follow a subscription until an event is the last one, then end it; False when none is in time."""
+        try:
+            async with asyncio.timeout(limit):
+                while True:
+                    message: JsonObject = await self._socket.receive_json()
+                    is_ours = message["id"] == request_id and message["type"] == "event"
+                    if is_ours and is_last(message):
+                        break
+        except TimeoutError:
+            return False
+        await self.call("unsubscribe_events", subscription=request_id)
+        return True
 
     async def _send(self, command: str, fields: Mapping[str, object]) -> int:
         """Send a command and return its id."""
@@ -295,34 +286,15 @@ class HomeAssistantClient:
             raise HomeAssistantError(f"{command}: Home Assistant closed the connection.") from None
 
 
-def _turn_events(kind: str, data: JsonObject, seconds: float) -> list[TurnEvent]:
-    """Translate one pipeline event."""
-    match kind:
-        case "intent-start":
-            return [TurnStarted(agent_id=data["engine"])]
-        case "intent-progress":
-            delta: JsonObject = data.get("chat_log_delta") or {}
-            events: list[TurnEvent] = []
-            if delta.get("role") == "assistant":
-                events.append(MessageStarted(seconds=seconds))
-            if text := delta.get("content"):
-                events.append(Delta(text=text, seconds=seconds))
-            return events
-        case "intent-end":
-            output: JsonObject = data["intent_output"]
-            response: JsonObject = output["response"]
-            speech: JsonObject = response["speech"].get("plain") or {}
-            return [
-                TurnEnded(
-                    answer=speech.get("speech") or "",
-                    response_type=response["response_type"],
-                    conversation_id=output["conversation_id"],
-                    was_local=data["processed_locally"],
-                    seconds=seconds,
-                )
-            ]
-        case _:
-            return []
+def _entity_state(changes: JsonObject, entity_id: str) -> str | None:
+    """Return the state of an entity if these compressed changes tell it."""
+    if added := (changes.get("a") or {}).get(entity_id):
+        return str(added["s"])
+    if entity_id in (changes.get("r") or ()):
+        return "removed"
+    changed: JsonObject = (changes.get("c") or {}).get(entity_id) or {}
+    state: str | None = (changed.get("+") or {}).get("s")
+    return state
 
 
 def _entry_state(changes: list[JsonObject], entry_id: str) -> str | None:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from typing import Final
 
-from .client import Delta, HomeAssistantClient, MessageStarted, TurnEnded, TurnStarted
+from .client import HomeAssistantClient
 from .gateway import GatewayProcess
 from .home_assistant import DOMAIN, HomeAssistantProcess
 from .model_server import ModelRequest, ModelServer
@@ -32,6 +32,7 @@ from .stage import (
     start_home_assistant,
     step,
 )
+from .turn import Delta, MessageStarted, TurnEnded, TurnStarted
 
 QUESTION: Final = "Which way did this question take to reach you?"
 

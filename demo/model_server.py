@@ -7,6 +7,7 @@ that a demo or a test can compare. What it answers is decided in `demo.script`.
 import asyncio
 from dataclasses import dataclass, field
 import json
+import socket
 import time
 from typing import Final, Self, assert_never
 
@@ -68,9 +69,9 @@ class _Exchange:
 class ModelServer:
     """The server, from entering to leaving its block."""
 
-    def __init__(self, *, port: int = 0) -> None:
-        """Prepare a server on a port of 127.0.0.1; 0 takes a free one."""
-        self._port = port
+    def __init__(self, listener: socket.socket | None = None) -> None:
+        """Prepare a server on a free port of 127.0.0.1, or on a socket that is bound already."""
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self._exchanges: list[_Exchange] = []
         app = web.Application(client_max_size=MAX_REQUEST_BYTES)
         app.router.add_post("/v1/chat/completions", self._complete)
@@ -83,8 +84,7 @@ class ModelServer:
     async def __aenter__(self) -> Self:
         """Listen."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
+        await web.SockSite(self._runner, self._listener).start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -94,12 +94,12 @@ class ModelServer:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return self._port
+        return int(self._listener.getsockname()[1])
 
     @property
     def base_url(self) -> str:
         """What a client takes as the API's base."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     @property
     def requests(self) -> tuple[ModelRequest, ...]:

@@ -107,7 +107,7 @@ class ChildProcess:
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(limit):
-                    while self.is_running:  # noqa: ASYNC110 - a child belongs to no event loop
+                    while self.is_running:
                         await asyncio.sleep(POLL_INTERVAL)
         finally:
             self.kill()

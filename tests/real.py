@@ -1,0 +1,122 @@
+"""The real gateway and the real Home Assistant, one of each for all tests of a run.
+
+Processes belong to no event loop, so a test may stop and start them from its own. The model server lives in a
+thread with a loop of its own, because tests have a loop each.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+import socket
+import threading
+
+import pytest
+import pytest_socket
+
+from demo.gateway import GatewayProcess
+from demo.home_assistant import HomeAssistantProcess
+from demo.model_server import ModelServer
+
+CALL_LIMIT = 300.0
+"""Seconds for one call into the thread; what runs there has closer limits of its own."""
+
+_Socket = socket.socket
+"""Taken before the first test, that is, before the test plugin puts its guard in this place."""
+
+
+class _Listener(_Socket):
+    """A listening socket whose connections no guard stops.
+
+    The gateway may ask the model server while a test runs that has nothing to do with either.
+    """
+
+    def accept(self) -> tuple[socket.socket, object]:
+        """Accept a connection."""
+        fd, address = self._accept()  # type: ignore[attr-defined]  # as socket.accept does
+        return _Socket(self.family, self.type, self.proto, fileno=fd), address
+
+
+class LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        """Make the loop; it runs inside `running`."""
+        self._loop = asyncio.new_event_loop()
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """Run the loop while the block lasts."""
+        thread = threading.Thread(target=self._loop.run_forever, name="real servers", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            thread.join(timeout=CALL_LIMIT)
+            self._loop.close()
+
+    def run[T](self, coroutine: Coroutine[object, object, T]) -> T:
+        """Run a coroutine there and return its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(CALL_LIMIT)
+
+
+@pytest.fixture(scope="session")
+def loop_thread() -> Generator[LoopThread]:
+    """Return a loop that lives as long as the test run."""
+    thread = LoopThread()
+    with thread.running():
+        yield thread
+
+
+@pytest.fixture(scope="session")
+def model_server(loop_thread: LoopThread) -> Generator[ModelServer]:
+    """Return the model server that the real gateway asks."""
+    listener = _Listener()
+    listener.bind(("127.0.0.1", 0))
+    server = ModelServer(listener=listener)
+    loop_thread.run(server.__aenter__())
+    yield server
+    loop_thread.run(server.__aexit__())
+
+
+@pytest.fixture(scope="session")
+def _gateway_process(
+    loop_thread: LoopThread, model_server: ModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[GatewayProcess]:
+    """Return a started gateway."""
+    pytest_socket.enable_socket()
+    gateway = GatewayProcess(tmp_path_factory.mktemp("gateway"), model_server.base_url)
+    loop_thread.run(gateway.start())
+    yield gateway
+    loop_thread.run(gateway.terminate())
+
+
+@pytest.fixture(scope="session")
+def _home_assistant_process(
+    loop_thread: LoopThread, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[HomeAssistantProcess]:
+    """Return a started Home Assistant."""
+    pytest_socket.enable_socket()
+    home = HomeAssistantProcess(tmp_path_factory.mktemp("home-assistant"))
+    loop_thread.run(home.start())
+    yield home
+    loop_thread.run(home.terminate())
+
+
+@pytest.fixture
+async def real_gateway(_gateway_process: GatewayProcess, socket_enabled: None) -> GatewayProcess:
+    """Return the real gateway, running, with one agent and the model server behind it.
+
+    A test may stop it; the next one that asks for it finds it running again.
+    """
+    if not _gateway_process.is_running:
+        await _gateway_process.start()
+    return _gateway_process
+
+
+@pytest.fixture
+def real_home_assistant(
+    _home_assistant_process: HomeAssistantProcess, socket_enabled: None
+) -> HomeAssistantProcess:
+    """Return the real Home Assistant, running."""
+    return _home_assistant_process
