@@ -20,6 +20,7 @@ from .errors import (
     TransportError,
 )
 from .frames import GatewayEvent, JsonObject, Response
+from .models import HelloOk
 from .recovery import RunFate, trace_run
 from .run_items import ChatFinal, RunItem
 from .run_reader import RunReader
@@ -37,6 +38,9 @@ RECOVERY_LIMIT: Final = 30.0
 
 A gateway needs 11 to 15 s for a restart, and some more to continue what it had interrupted.
 """
+
+RECOVERY_POLL: Final = 2.0
+"""Seconds between attempts to connect while somebody waits for an answer."""
 
 KEY_MEMORY: Final = 240.0
 """Seconds within which the same process of the gateway surely knows a run by its key.
@@ -353,7 +357,7 @@ class ChatRun:
         raise RunLostError(reason) from None
 
     async def _recover_once_connected(self, lost_at: float) -> None:
-        hello = await self._client.wait_ready(RECOVERY_LIMIT)
+        hello = await self._wait_for_connection()
         # From here on a further loss is a new one.
         self._lost_at = None
         is_same_process = hello.boot_id is not None and hello.boot_id == self._boot_id
@@ -362,6 +366,14 @@ class ChatRun:
             await self._send_again()
         else:
             await self._look_into_history(may_send=self._clock() - lost_at < KEY_MEMORY)
+
+    async def _wait_for_connection(self) -> HelloOk:
+        """Wait for the next connection without sitting out the growing waits between attempts."""
+        while True:
+            try:
+                return await self._client.wait_ready(RECOVERY_POLL)
+            except TransportError:
+                self._client.warm()
 
     async def _send_again(self) -> None:
         frames_before = self._last_frame_at
