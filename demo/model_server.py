@@ -5,6 +5,7 @@ that a demo or a test can compare. What it answers is decided in `demo.script`.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 import json
 import socket
@@ -13,6 +14,7 @@ from typing import Final, Self, assert_never
 
 from aiohttp import web
 
+from .process import POLL_INTERVAL
 from .script import CallTool, Fail, Hang, JsonObject, Reply, Say, reply_to, user_text
 
 MODEL_ID: Final = "demo-1"
@@ -105,6 +107,18 @@ class ModelServer:
     def requests(self) -> tuple[ModelRequest, ...]:
         """Every request so far, in order. May be read from another thread."""
         return tuple(exchange.record() for exchange in tuple(self._exchanges))
+
+    async def wait_for(
+        self, is_wanted: Callable[[Sequence[ModelRequest]], bool], *, limit: float
+    ) -> None:
+        """Wait until the requests so far are as wanted. May be called in another thread's loop.
+
+        Raises:
+            TimeoutError: They are not after `limit` seconds.
+        """
+        async with asyncio.timeout(limit):
+            while not is_wanted(self.requests):
+                await asyncio.sleep(POLL_INTERVAL)
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         """Answer one request for a completion."""

@@ -16,7 +16,7 @@ from typing import Final
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 
 POLL_INTERVAL: Final = 0.05
-"""Seconds between two looks at a child."""
+"""Seconds between two looks at what belongs to no event loop or to another one."""
 
 
 class DemoError(Exception):
