@@ -1,0 +1,119 @@
+"""Which definition of the published schema describes what, and what the real gateway sends besides.
+
+The schema names the definitions but not the methods they belong to, so the tables are ours. What
+we send is checked strictly. What the gateway sends carries more fields than its schema admits:
+`EXTRA_FIELDS` lists them, and a test finds each of them in a recording.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+NO_PARAMS: Final = "NoParams"
+"""Stands for an empty, closed object where the schema has no definition."""
+
+PARAMS: Final[Mapping[str, str]] = {
+    "agent": "AgentParams",
+    "agent.identity.get": "AgentIdentityParams",
+    "agent.wait": "AgentWaitParams",
+    "agents.list": "AgentsListParams",
+    "chat.abort": "ChatAbortParams",
+    "chat.history": "ChatHistoryParams",
+    "chat.send": "ChatSendParams",
+    "connect": "ConnectParams",
+    "gateway.identity.get": NO_PARAMS,
+    "sessions.messages.subscribe": "SessionsMessagesSubscribeParams",
+    "sessions.patch": "SessionsPatchParams",
+}
+"""Method -> what its params must be."""
+
+RESULTS: Final[Mapping[str, str]] = {
+    "agent.identity.get": "AgentIdentityResult",
+    "agents.list": "AgentsListResult",
+    "connect": "HelloOk",
+}
+"""Method -> what the payload of a successful response is, where the schema says so."""
+
+EVENTS: Final[Mapping[str, str]] = {
+    "agent": "AgentEvent",
+    "chat": "ChatEvent",
+    "shutdown": "ShutdownEvent",
+    "tick": "TickEvent",
+}
+"""Event -> what its payload is, where the schema says so."""
+
+AGENT_EVENT_FIELDS: Final = frozenset(
+    {
+        "abortedLastRun",
+        "activeModel",
+        "activeModelProvider",
+        "activitySummary",
+        "agentId",
+        "agentRuntime",
+        "agentStatus",
+        "archiveReason",
+        "archived",
+        "archivedAt",
+        "archivedBy",
+        "autoLabel",
+        "boardPresentation",
+        "category",
+        "channelAvatarUrl",
+        "color",
+        "contextBudgetStatus",
+        "contextTokens",
+        "controlOwnerSessionKey",
+        "createdActor",
+        "createdAt",
+        "createdVia",
+        "displayName",
+        "effectiveFastMode",
+        "effectiveFastModeSource",
+        "effectiveResponseUsage",
+        "endedAt",
+        "fastAutoOnSeconds",
+        "goal",
+        "hasAutomation",
+        "icon",
+        "kind",
+        "label",
+        "lastRunError",
+        "lastRunId",
+        "markedUnreadAt",
+        "model",
+        "modelOverrideSource",
+        "modelProvider",
+        "observerDigest",
+        "owner",
+        "participantCount",
+        "participants",
+        "permissionMode",
+        "permissionModePending",
+        "pinned",
+        "pinnedAt",
+        "providerReview",
+        "restartRecoveryStatus",
+        "runtimeMs",
+        "runtimeSelectionLocked",
+        "session",
+        "sessionId",
+        "sessionKey",
+        "startedAt",
+        "status",
+        "swarm",
+        "thinkingLevel",
+        "toolOverrides",
+        "totalTokensFresh",
+        "unread",
+        "updatedAt",
+        "visibility",
+    }
+)
+"""The run's whereabouts in every frame; those of the stream `tool` repeat the session's whole row."""
+
+EXTRA_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "AgentEvent": AGENT_EVENT_FIELDS,
+    "HelloOk": frozenset(
+        {"auth/method", "controlUiLinkReaders", "snapshot/health/eventLoop/cpuBreakdown"}
+    ),
+}
+"""Definition -> fields that the gateway sends although the schema forbids them, as paths."""
