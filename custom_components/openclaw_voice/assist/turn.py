@@ -3,7 +3,8 @@
 Knows neither entities nor pipelines, so everything that answers people with an agent can use it.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -14,7 +15,6 @@ from homeassistant.components.conversation import (
 )
 from homeassistant.helpers import llm
 
-from ..gateway.chat_run import ChatRun
 from ..gateway.errors import GatewayError, RunError
 from ..gateway.run_items import (
     ChatDelta,
@@ -60,8 +60,13 @@ class TurnResult:
 class Turn:
     """One utterance and its answer. Iterate `deltas` to the end, then read `result`."""
 
-    def __init__(self, run: ChatRun, *, explain: Callable[[GatewayError], Awaitable[str]]) -> None:
-        """`explain` returns the sentence for an error, in the language of the user."""
+    def __init__(
+        self,
+        run: AbstractAsyncContextManager[AsyncIterable[RunItem]],
+        *,
+        explain: Callable[[GatewayError], Awaitable[str]],
+    ) -> None:
+        """`run` is entered once. `explain` returns the sentence for an error."""
         self.result = TurnResult(outcome=TurnOutcome.SILENT)
         self._run = run
         self._explain = explain
@@ -78,8 +83,8 @@ class Turn:
         said until then.
         """
         try:
-            async with self._run as run:
-                async for item in run:
+            async with self._run as items:
+                async for item in items:
                     for delta in self._convert(item):
                         yield delta
         except GatewayError as err:

@@ -1,0 +1,64 @@
+"""Dependencies point one way: flat files, rooms, gateway."""
+
+from pathlib import Path
+
+import pytest
+
+from .source import FILES, ROOT, imports_of, name_of
+
+PACKAGE = "custom_components.openclaw_voice"
+GATEWAY = [path for path in FILES if path.parent == ROOT / "gateway"]
+ROOMS = [path for path in FILES if path.parent == ROOT / "assist"]
+PURE = [
+    ROOT / "assist" / "session_key.py",
+    ROOT / "assist" / "context.py",
+    ROOT / "gateway_url.py",
+]
+SANS_IO = [
+    ROOT / "gateway" / f"{name}.py"
+    for name in ("errors", "frames", "handshake", "identity", "models", "redact", "retry")
+]
+
+
+@pytest.mark.parametrize("path", [*GATEWAY, *PURE], ids=name_of)
+def test_the_gateway_client_and_pure_files_do_not_know_home_assistant(path: Path) -> None:
+    """They can be tested with strings, and lifted out by moving a folder."""
+    assert [name for name in imports_of(path) if name.split(".")[0] == "homeassistant"] == []
+
+
+@pytest.mark.parametrize("path", GATEWAY, ids=name_of)
+def test_the_gateway_client_knows_nothing_above_it(path: Path) -> None:
+    """A word of one vocabulary never leaks into another."""
+    above = [
+        name
+        for name in imports_of(path)
+        if name.startswith(PACKAGE) and not name.startswith(f"{PACKAGE}.gateway")
+    ]
+    assert above == []
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=name_of)
+def test_rooms_do_not_import_flat_files(path: Path) -> None:
+    """What a room needs of Home Assistant's files is passed in."""
+    flat = [
+        name
+        for name in imports_of(path)
+        if name.startswith(PACKAGE)
+        and not name.startswith((f"{PACKAGE}.gateway", f"{PACKAGE}.assist"))
+    ]
+    assert flat == []
+
+
+@pytest.mark.parametrize("path", SANS_IO, ids=name_of)
+def test_parsing_and_deciding_are_free_of_sockets_and_tasks(path: Path) -> None:
+    """The risky part is tested without a loop."""
+    assert not {"asyncio", "websockets", "socket", "time"} & {
+        name.split(".")[0] for name in imports_of(path)
+    }
+
+
+def test_imports_are_resolved() -> None:
+    """The tests above see what they are about."""
+    assert f"{PACKAGE}.gateway.errors" in imports_of(ROOT / "assist" / "turn.py")
+    assert f"{PACKAGE}.const" in imports_of(ROOT / "conversation.py")
+    assert "homeassistant.helpers" in imports_of(ROOT / "assist" / "turn.py")

@@ -1,0 +1,144 @@
+"""Translation keys the code uses and keys that are there are the same."""
+
+import ast
+from collections.abc import Iterator
+import re
+from typing import Any
+
+import pytest
+
+from custom_components.openclaw_voice import const
+from custom_components.openclaw_voice.exceptions import _RUN_FAILURES
+
+from .source import FILES, ROOT, load_json, nodes
+from .test_errors import CLASSES
+
+LANGUAGES = sorted(path.stem for path in (ROOT / "translations").glob("*.json"))
+EN = load_json("translations/en.json")
+
+BY_CORE = {"already_configured", "already_in_progress"}
+"""Reasons to abort that Home Assistant's own methods give."""
+
+CATEGORIES = {kind.category for kind in CLASSES}
+FLOWS = {"config": "config_flow.py", "config_subentries": "agent_flow.py"}
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every path and text of a translation file."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def literals_of_keyword(file: str, keyword: str) -> set[str]:
+    """Return the texts a file passes as a keyword argument."""
+    return {
+        node.value.value
+        for node in nodes(ROOT / file, ast.keyword)
+        if node.arg == keyword
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    }
+
+
+def errors_assigned(file: str) -> set[str]:
+    """Return the texts a file assigns to an entry of `errors`."""
+    return {
+        node.value.value
+        for node in nodes(ROOT / file, ast.Assign)
+        if isinstance(node.value, ast.Constant)
+        and isinstance(node.targets[0], ast.Subscript)
+        and isinstance(node.targets[0].value, ast.Name)
+        and node.targets[0].value.id == "errors"
+    }
+
+
+def section(name: str) -> dict[str, Any]:
+    """Return the texts of the config flow or of the subentry flow."""
+    found: dict[str, Any] = EN["config"] if name == "config" else EN[name]["agent"]
+    return found
+
+
+def test_english_and_german_are_there() -> None:
+    """The languages that are complete now."""
+    assert LANGUAGES == ["de", "en"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_same_keys_and_placeholders(language: str) -> None:
+    """A sentence that is missing in one language comes in English; none may be missing."""
+    other = dict(flatten(load_json(f"translations/{language}.json")))
+    english = dict(flatten(EN))
+    assert other.keys() == english.keys()
+    for key, text in english.items():
+        assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", other[key])), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_texts_hold_neither_markup_nor_addresses(language: str) -> None:
+    """Home Assistant refuses them; addresses are passed as placeholders."""
+    for key, text in flatten(load_json(f"translations/{language}.json")):
+        assert text == text.strip() != "", key
+        assert not re.search(r"<[a-z/]|https?://|\[%key", text), key
+
+
+def test_keys_are_slugs() -> None:
+    """Home Assistant looks them up by slugs."""
+    for key, _ in flatten(EN):
+        assert re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", key), key
+
+
+def test_exceptions_are_those_the_code_knows() -> None:
+    """One sentence for each error, none for errors there are not."""
+    assert EN["exceptions"].keys() == CATEGORIES | set(_RUN_FAILURES.values())
+
+
+def test_errors_of_the_flow_are_those_the_code_knows() -> None:
+    """The flow passes on the key of the error, or one of its own."""
+    own = errors_assigned("config_flow.py")
+    assert own == {"invalid_address", "no_agent_chosen"}
+    assert set(EN["config"]["error"]) - own <= CATEGORIES
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_reasons_to_abort_are_those_the_code_gives(name: str) -> None:
+    """An unknown reason would be shown as its bare key."""
+    given = literals_of_keyword(FLOWS[name], "reason")
+    if name == "config":
+        given |= BY_CORE
+    assert section(name)["abort"].keys() == given
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_steps_are_those_the_code_shows(name: str) -> None:
+    """Every form has a title, and every field a label and a description."""
+    steps = section(name)["step"]
+    assert steps.keys() == literals_of_keyword(FLOWS[name], "step_id")
+    for step in steps.values():
+        assert step["title"]
+        assert step["data"].keys() == step["data_description"].keys()
+
+
+def test_fields_are_those_of_the_forms() -> None:
+    """Labels belong to fields by their names."""
+    fields = {
+        field for name in FLOWS for step in section(name)["step"].values() for field in step["data"]
+    }
+    assert fields == {"url", "token", const.CONF_AGENTS, const.CONF_AGENT_ID}
+
+
+def test_the_subentry_type_is_translated() -> None:
+    """Its name and the label of its button are shown on the page of the integration."""
+    assert set(EN["config_subentries"]) == {const.SUBENTRY_AGENT}
+    agent = EN["config_subentries"][const.SUBENTRY_AGENT]
+    assert agent["entry_type"]
+    assert agent["initiate_flow"].keys() == {"user"}
+
+
+def test_no_key_is_written_where_the_error_tree_decides() -> None:
+    """The one mapping is in `exceptions`; elsewhere no translation key is written out."""
+    for path in FILES:
+        if path.name != "exceptions.py":
+            assert literals_of_keyword(str(path.relative_to(ROOT)), "translation_key") == set()

@@ -1,0 +1,223 @@
+"""What a run says becomes deltas of the chat log and a result."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from homeassistant.helpers import llm
+import pytest
+
+from custom_components.openclaw_voice.assist.turn import (
+    AnswerStoppedError,
+    Turn,
+    TurnOutcome,
+)
+from custom_components.openclaw_voice.gateway.errors import (
+    GatewayError,
+    NotConnectedError,
+    RunLostError,
+)
+from custom_components.openclaw_voice.gateway.run_items import (
+    ChatDelta,
+    ChatFinal,
+    MessageStarted,
+    RunItem,
+    RunOutcome,
+    ToolActivity,
+    ToolPhase,
+)
+
+STARTED = ToolActivity(
+    call_id="t1", name="lights", phase=ToolPhase.START, arguments={"room": "den"}
+)
+ENDED = ToolActivity(call_id="t1", name="lights", phase=ToolPhase.END, result="on")
+ANSWERED = ChatFinal(outcome=RunOutcome.ANSWERED)
+TOOL_CALL = {"tool_calls": [llm.ToolInput("lights", {"room": "den"}, "t1", external=True)]}
+TOOL_RESULT = {
+    "role": "tool_result",
+    "tool_call_id": "t1",
+    "tool_name": "lights",
+    "result": llm.ToolResult(data={"result": "on"}),
+}
+
+
+async def explain(error: GatewayError) -> str:
+    """Return a sentence as short as possible."""
+    return f"({error.category})"
+
+
+def turn_of(items: Sequence[RunItem | GatewayError]) -> Turn:
+    """Return a turn whose run says `items`; an error is raised where it stands."""
+
+    async def iterate() -> AsyncIterator[RunItem]:
+        for item in items:
+            if isinstance(item, GatewayError):
+                raise item
+            yield item
+
+    @asynccontextmanager
+    async def run() -> AsyncIterator[AsyncIterator[RunItem]]:
+        yield iterate()
+
+    return Turn(run(), explain=explain)
+
+
+async def deltas_of(turn: Turn) -> list[Any]:
+    """Run a turn to its end."""
+    return [delta async for delta in turn.deltas()]
+
+
+async def test_an_answer_is_one_message() -> None:
+    """Text is handed on as it comes, and the result holds all of it."""
+    turn = turn_of([MessageStarted(), ChatDelta("Hel"), ChatDelta("lo."), ANSWERED])
+    assert await deltas_of(turn) == [{"role": "assistant"}, {"content": "Hel"}, {"content": "lo."}]
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+    assert turn.result.speech == "Hello."
+
+
+async def test_text_before_a_tool_and_the_answer_are_messages_of_their_own() -> None:
+    """The tool belongs to the message before it; the result holds the last message only."""
+    turn = turn_of(
+        [
+            MessageStarted(),
+            ChatDelta("Let me look."),
+            STARTED,
+            ENDED,
+            MessageStarted(),
+            ChatDelta("Done."),
+            ANSWERED,
+        ]
+    )
+    assert await deltas_of(turn) == [
+        {"role": "assistant"},
+        {"content": "Let me look."},
+        TOOL_CALL,
+        TOOL_RESULT,
+        {"role": "assistant"},
+        {"content": "Done."},
+    ]
+    assert turn.result.speech == "Done."
+
+
+async def test_a_tool_before_any_text_opens_a_message() -> None:
+    """The chat log wants every tool call in a message of the assistant."""
+    turn = turn_of([STARTED, ENDED, MessageStarted(), ChatDelta("Done."), ANSWERED])
+    assert await deltas_of(turn) == [
+        {"role": "assistant"},
+        TOOL_CALL,
+        TOOL_RESULT,
+        {"role": "assistant"},
+        {"content": "Done."},
+    ]
+
+
+async def test_text_that_goes_on_after_a_tool_is_a_new_message() -> None:
+    """After a tool result the chat log wants a role, even when the gateway goes on in its message."""
+    turn = turn_of(
+        [MessageStarted(), ChatDelta("One, "), STARTED, ENDED, ChatDelta("two."), ANSWERED]
+    )
+    assert (await deltas_of(turn))[-2:] == [{"role": "assistant"}, {"content": "two."}]
+    assert turn.result.speech == "two."
+
+
+async def test_a_tool_without_text_after_it_leaves_the_text_before_as_the_answer() -> None:
+    """What was said is the answer, wherever the tool stands."""
+    turn = turn_of([MessageStarted(), ChatDelta("Turning it on."), STARTED, ENDED, ANSWERED])
+    await deltas_of(turn)
+    assert turn.result.speech == "Turning it on."
+
+
+LINKS = ChatFinal(
+    outcome=RunOutcome.ANSWERED,
+    links=("https://x.example/a/cat.png?size=1", "https://x.example/b/"),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ([MessageStarted(), ChatDelta("Look:")], [{"content": "\n\n{links}"}]),
+        ([], [{"role": "assistant"}, {"content": "{links}"}]),
+        (
+            [MessageStarted(), ChatDelta("Hm."), STARTED, ENDED],
+            [{"role": "assistant"}, {"content": "{links}"}],
+        ),
+    ],
+    ids=["after text", "alone", "after a tool"],
+)
+async def test_links_end_the_last_message(
+    before: list[RunItem], expected: list[dict[str, str]]
+) -> None:
+    """Media of an answer can be opened from the conversation."""
+    links = "[cat.png](https://x.example/a/cat.png?size=1)\n[b](https://x.example/b/)"
+    turn = turn_of([*before, LINKS])
+    deltas = await deltas_of(turn)
+    assert deltas[-len(expected) :] == [
+        {key: value.format(links=links) for key, value in delta.items()} for delta in expected
+    ]
+    assert turn.result.speech.endswith(links)
+
+
+async def test_a_silent_end_is_a_result_without_speech() -> None:
+    """The agent may decide that nothing needs to be said."""
+    turn = turn_of([ChatFinal(outcome=RunOutcome.SILENT)])
+    assert await deltas_of(turn) == []
+    assert turn.result.outcome is TurnOutcome.SILENT
+    assert turn.result.speech == ""
+
+
+async def test_an_error_before_the_first_word_is_said_as_a_sentence() -> None:
+    """Nobody is left without an answer."""
+    error = NotConnectedError("no")
+    turn = turn_of([error])
+    assert await deltas_of(turn) == [{"role": "assistant", "content": "(not_connected)"}]
+    assert turn.result.outcome is TurnOutcome.FAILED
+    assert turn.result.speech == "(not_connected)"
+    assert turn.result.error is error
+
+
+async def test_an_error_after_some_text_keeps_the_text() -> None:
+    """The sentence follows as a message of its own; those without deltas get both."""
+    turn = turn_of([MessageStarted(), ChatDelta("It is "), RunLostError("gone")])
+    assert (await deltas_of(turn))[1:] == [
+        {"content": "It is "},
+        {"role": "assistant", "content": "(run_lost)"},
+    ]
+    assert turn.result.speech == "It is (run_lost)"
+
+
+async def test_a_run_stopped_before_the_first_word_is_told() -> None:
+    """Silence would look like a fault."""
+    turn = turn_of([ChatFinal(outcome=RunOutcome.ABORTED)])
+    assert await deltas_of(turn) == [{"role": "assistant", "content": "(answer_stopped)"}]
+    assert isinstance(turn.result.error, AnswerStoppedError)
+
+
+async def test_a_run_stopped_in_mid_answer_keeps_what_was_said() -> None:
+    """Somebody stopped it on purpose, so there is nothing to explain."""
+    turn = turn_of([MessageStarted(), ChatDelta("One, two"), ChatFinal(outcome=RunOutcome.ABORTED)])
+    await deltas_of(turn)
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+    assert turn.result.speech == "One, two"
+
+
+async def test_leaving_a_turn_leaves_its_run() -> None:
+    """Whoever stops listening lets go of the run at once."""
+    left = False
+
+    async def iterate() -> AsyncIterator[RunItem]:
+        yield MessageStarted()
+        yield ChatDelta("One, ")
+
+    @asynccontextmanager
+    async def run() -> AsyncIterator[AsyncIterator[RunItem]]:
+        nonlocal left
+        try:
+            yield iterate()
+        finally:
+            left = True
+
+    deltas = Turn(run(), explain=explain).deltas()
+    await anext(deltas)
+    await deltas.aclose()
+    assert left
