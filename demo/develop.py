@@ -86,7 +86,8 @@ async def run(port: int, gateway_url: str | None, token: str | None) -> int:
     except* StepError as group:
         for err in group.exceptions:
             say(str(err))
-        say(f"Read the logs in {folder}")
+        if folder.exists():
+            say(f"Read the logs in {folder}")
     return 1
 
 

@@ -39,6 +39,9 @@ MARKDOWN: Final = (
     "See [the manual](https://example.invalid/manual). 台所 🏠 – done."
 )
 
+RETRY_INSTRUCTION: Final = "The previous attempt did not produce a user-visible answer."
+"""How the message begins with which the gateway asks once more after an empty or silent answer."""
+
 _DIRECTIVE: Final = re.compile(r"MODEL:([A-Z_]+)(?:[ \t]+([^\n]*))?")
 _TIME_STAMP: Final = re.compile(r"\A\[[A-Z][a-z]{2} \d{4}-\d{2}-\d{2} \d{2}:\d{2}[^\]\n]*\] ?")
 _RUNTIME_LINE: Final = re.compile(r"\n+Runtime: agent=[^\n]*")
@@ -109,7 +112,7 @@ def user_text(messages: Sequence[JsonObject]) -> str:
     """Return what the user said in the current turn, without what the gateway adds to it.
 
     The gateway puts a time stamp before it, a runtime line after it, and a block of internal context into the same
-    or another user message.
+    or another user message. When it asks again it speaks as the user.
     """
     for message in reversed(messages):
         if message.get("role") == "user" and (text := _without_additions(_content_text(message))):
@@ -183,7 +186,8 @@ def _without_additions(text: str) -> str:
     """Strip what the gateway adds to a user message."""
     text = _INTERNAL_CONTEXT.sub("", text)
     text = _RUNTIME_LINE.sub("", text).strip()
-    return _TIME_STAMP.sub("", text).strip()
+    text = _TIME_STAMP.sub("", text).strip()
+    return "" if text.startswith(RETRY_INSTRUCTION) else text
 
 
 def _content_text(message: JsonObject) -> str:

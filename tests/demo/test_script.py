@@ -4,6 +4,7 @@ import pytest
 
 from demo.script import (
     MARKDOWN,
+    RETRY_INSTRUCTION,
     WORD_PAUSE,
     CallTool,
     Fail,
@@ -62,6 +63,13 @@ def test_what_the_gateway_adds_is_taken_off_the_question(question: str) -> None:
 def test_context_in_the_same_message_is_taken_off() -> None:
     """The block of internal context may stand beside the question."""
     assert user_text([user(f"{STAMP}Hello\n\n{CONTEXT}")]) == "Hello"
+
+
+def test_being_asked_again_is_the_same_turn() -> None:
+    """What the gateway says after a silent answer is not the user's."""
+    again = user(f"{STAMP}{RETRY_INSTRUCTION} Continue from the current state.")
+    messages = [*first_turn("MODEL:NO_REPLY")[:2], again, user(CONTEXT)]
+    assert user_text(messages) == "MODEL:NO_REPLY"
 
 
 def test_the_current_turn_is_the_last_one() -> None:
