@@ -214,9 +214,9 @@ class AgentRun:
     def abort(self) -> list[JsonObject]:
         """Return the frames of an aborted run up to the response of `chat.abort`."""
         message = {"message": _message(self.text)} if self.messages else {}
-        self.seq += 1
+        # The `chat` frame comes first and has the number of the `agent` frame after it.
         return [
-            self.chat_event("aborted", stopReason="rpc", **message),
+            self.chat_event("aborted", stopReason="rpc", **message, seq=self.seq + 1),
             self.lifecycle(
                 "end", status="cancelled", aborted=True, stopReason="rpc", **self._times
             ),

@@ -17,9 +17,10 @@ import ssl
 from typing import Any, override
 
 from .agent_run import AgentRun
+from .connection import ABORTED, Connection, Request
 from .frames import Piece, hello_ok
 from .refusals import Refusal
-from .server import ABORTED, Connection, GatewayServer, Request
+from .server import GatewayServer
 
 type JsonObject = dict[str, Any]
 type Predicate = Callable[[JsonObject], bool]
