@@ -214,17 +214,17 @@ class GatewayClient:
     def retry_now(self) -> None:
         """Try again at once, in every state that waits. A rate limit is waited out all the same."""
         if self._snapshot.state is not ClientState.RATE_LIMITED:
-            self._retry.set()
+            self._try_now()
 
     def warm(self) -> None:
         """A turn is about to start: do not sit out the time before the next attempt."""
         if self._snapshot.state is ClientState.RETRY_WAIT:
-            self._retry.set()
+            self._try_now()
 
     def use_settings(self, settings: ConnectionSettings) -> None:
         """Use other settings from the next attempt on, and make it now if the client waits."""
         self._settings = settings
-        self._retry.set()
+        self._try_now()
 
     async def request(
         self, method: str, params: JsonObject | None = None, *, timeout: float = REQUEST_TIMEOUT
@@ -241,9 +241,9 @@ class GatewayClient:
 
     async def _stay_connected(self) -> None:
         try:
-            while not self._is_stopping:
+            while True:
                 self._retry.clear()
-                self._show(replace(self._snapshot, state=ClientState.CONNECTING, retry_at=None))
+                self._show_connecting()
                 error = await self._live_one_connection()
                 decision = decide(
                     self._history.outcome(error, has_other_credential=self._has_other(error)),
@@ -302,9 +302,9 @@ class GatewayClient:
     async def _obey(self, decision: Decision, error: GatewayError) -> None:
         _LOGGER.debug("Not connected: %s; %s", error.category, decision.action)
         if decision.action is Action.USE_OTHER_CREDENTIAL:
-            credentials = self._settings.credentials.without_device_token()
-            if credentials is not None:
-                self._settings = replace(self._settings, credentials=credentials)
+            known = self._settings.credentials
+            other = known.without_device_token() or known
+            self._settings = replace(self._settings, credentials=other)
         wait = decision.delay
         self._show(
             replace(
@@ -323,6 +323,15 @@ class GatewayClient:
         except TimeoutError:
             pass
 
+    def _try_now(self) -> None:
+        self._retry.set()
+        if self._snapshot.state not in (ClientState.READY, ClientState.STOPPED):
+            # At once, so that whoever asks for a connection now waits for this attempt.
+            self._show_connecting()
+
+    def _show_connecting(self) -> None:
+        self._show(replace(self._snapshot, state=ClientState.CONNECTING, retry_at=None))
+
     def _raise_if_blocked(self) -> None:
         error = self._snapshot.error
         if self._is_stopping or self._finished.is_set():
@@ -333,6 +342,8 @@ class GatewayClient:
     # telling others
 
     def _show(self, snapshot: ClientSnapshot) -> None:
+        if snapshot == self._snapshot:
+            return
         self._snapshot = snapshot
         self._state_changed.set()
         for callback in tuple(self._state_subscribers):

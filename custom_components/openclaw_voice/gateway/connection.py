@@ -250,14 +250,13 @@ class Connection:
         except ProtocolError:
             self._count("malformed frame", len(message))
             return
-        match frame:
-            case Response():
-                self._resolve(frame, len(message))
-            case GatewayEvent(name=name) if name == _CHALLENGE:
-                self._count("late challenge", len(message))
-            case GatewayEvent():
-                self._check_seq(frame, len(message))
-                self._dispatch(frame)
+        if isinstance(frame, Response):
+            self._resolve(frame, len(message))
+        elif frame.name == _CHALLENGE:
+            self._count("late challenge", len(message))
+        else:
+            self._check_seq(frame, len(message))
+            self._dispatch(frame)
 
     def _resolve(self, response: Response, size: int) -> None:
         listener = self._waiting.get(response.request_id)

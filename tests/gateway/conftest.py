@@ -1,0 +1,101 @@
+"""Fixtures for the gateway client: a scripted gateway, settings for it, and a running client."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+import pytest
+
+from custom_components.openclaw_voice.gateway import retry
+from custom_components.openclaw_voice.gateway.client import GatewayClient
+from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
+from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
+from tests.fakes.fixtures import gateway
+from tests.fakes.gateway import ScriptedGateway
+
+__all__ = ["gateway"]
+
+LOCALHOST = IPv4Address("127.0.0.1")
+IDENTITY = DeviceIdentity.create()
+
+type MakeSettings = Callable[..., ConnectionSettings]
+
+
+def settings_for(
+    gateway: ScriptedGateway, *, url: str | None = None, **changes: object
+) -> ConnectionSettings:
+    """Return settings with which a scripted gateway lets the client in."""
+    fields: dict[str, object] = {
+        "url": url or gateway.url,
+        "credentials": Credentials(secret="the-shared-secret"),
+        "identity": IDENTITY,
+        "client_version": "0.1.0",
+    }
+    return ConnectionSettings(**fields | changes)  # type: ignore[arg-type]  # named by the test
+
+
+@pytest.fixture
+def settings(gateway: ScriptedGateway) -> ConnectionSettings:
+    """Return settings for the scripted gateway."""
+    return settings_for(gateway)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a self-signed certificate for 127.0.0.1, with its key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "openclaw-gateway")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(LOCALHOST)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "gateway.pem"
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the waits between two attempts."""
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.02)
+    monkeypatch.setattr(retry, "LONGEST_WAIT", 0.2)
+
+
+@asynccontextmanager
+async def running(client: GatewayClient) -> AsyncGenerator[GatewayClient]:
+    """Run a client; it is stopped at the end, and its loop has ended by then."""
+    loop = asyncio.create_task(client.run())
+    try:
+        yield client
+    finally:
+        await client.stop()
+        await asyncio.wait_for(loop, 5)
+
+
+@pytest.fixture
+async def client(
+    gateway: ScriptedGateway, settings: ConnectionSettings, quick_retries: None
+) -> AsyncGenerator[GatewayClient]:
+    """Return a client that is connected to the scripted gateway."""
+    async with running(GatewayClient(settings)) as client:
+        await client.wait_ready(5)
+        yield client
