@@ -55,13 +55,18 @@ class Connection:
     device_id: str | None = None
     is_admitted: bool = False
     seq: int = 0
-    methods: dict[str, str] = field(default_factory=dict)
-    """Request id -> method, for checking responses."""
+    requests: dict[str, Request] = field(default_factory=dict)
+    """What came in, by id."""
 
     @property
     def caps(self) -> frozenset[str]:
         """What the client says it can do."""
         return frozenset(self.connect_params.get("caps", ()))
+
+    def method_of(self, request_id: str) -> str | None:
+        """Return what a response answers, None if nothing was asked."""
+        request = self.requests.get(request_id)
+        return request.method if request else None
 
     async def send(self, frame: JsonObject) -> None:
         """Send a checked frame; events are numbered. A closed socket is no error."""
@@ -71,7 +76,7 @@ class Connection:
                 self.seq += 1
                 frame = frame | {"seq": self.seq}
         elif "id" in frame:
-            check_received(frame, method=self.methods.get(frame["id"]))
+            check_received(frame, method=self.method_of(frame["id"]))
         await self.send_raw(json.dumps(frame, ensure_ascii=False))
 
     async def send_raw(self, data: str | bytes) -> None:
@@ -86,7 +91,7 @@ class Connection:
     async def refuse(self, request_id: str, refusal: Refusal) -> None:
         """Refuse a request; a refused `connect` also closes."""
         await self.send(refusal.response(request_id))
-        if self.methods.get(request_id) == "connect":
+        if self.method_of(request_id) == "connect":
             reason = refusal.close_reason or refusal.message
             await self.drop(refusal.close_code, reason)
 

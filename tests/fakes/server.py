@@ -359,9 +359,9 @@ class GatewayServer(ABC):
                 method=frame["method"],
                 params=frame.get("params", {}),
             )
-            if request.id in connection.methods:
+            if request.id in connection.requests:
                 raise ProtocolViolation(f"The id {request.id} is used twice")
-            connection.methods[request.id] = request.method
+            connection.requests[request.id] = request
             if request.method == "connect":
                 connection.connect_params = request.params
             self.requests.append(request)
