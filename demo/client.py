@@ -91,23 +91,21 @@ class HomeAssistantClient:
 
         Args:
             domain: The integration.
-            answers: What to enter, by step.
+            answers: What to enter, by step; other steps are sent with their defaults.
 
         Raises:
-            HomeAssistantError: The flow asks something else, complains about an answer, or ends without an entry.
+            HomeAssistantError: The flow complains about an answer or ends without an entry.
         """
         path = "/api/config/config_entries/flow"
         step: JsonObject = await self.rest("POST", path, {"handler": domain})
         asked: set[str] = set()
         while step["type"] == "form":
             name: str = step["step_id"]
-            if name in asked or name not in answers:
+            if name in asked:
                 await self.rest("DELETE", f"{path}/{step['flow_id']}")
-                raise HomeAssistantError(
-                    f"The config flow stays at step {name}: {step['errors'] or 'no answer for it'}."
-                )
+                raise HomeAssistantError(f"The config flow stays at step {name}: {step['errors']}.")
             asked.add(name)
-            step = await self.rest("POST", f"{path}/{step['flow_id']}", answers[name])
+            step = await self.rest("POST", f"{path}/{step['flow_id']}", answers.get(name, {}))
         if step["type"] != "create_entry":
             reason = step.get("reason") or step.get("step_id")
             raise HomeAssistantError(f"The config flow ended with {step['type']}: {reason}.")

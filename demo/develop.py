@@ -10,9 +10,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 import json
 from pathlib import Path
+import re
 import secrets
 from typing import Final, Self
 
+from .client import HomeAssistantClient
 from .gateway import GatewayProcess
 from .home_assistant import HomeAssistantProcess
 from .model_server import ModelServer
@@ -57,7 +59,8 @@ class GatewaySettings:
 async def run(port: int, gateway_url: str | None, token: str | None) -> int:
     """Start everything and keep it running until a signal comes or a part of it ends."""
     # A home with another gateway is another home, so that neither spoils the other's entry.
-    folder = CHECKOUT / ".develop" / ("own-gateway" if gateway_url else "demo-gateway")
+    name = re.sub(r"\W+", "-", gateway_url) if gateway_url else "demo-gateway"
+    folder = CHECKOUT / ".develop" / name
     home = HomeAssistantProcess(folder / "home-assistant", port=port)
     try:
         async with AsyncExitStack() as stack:
@@ -76,10 +79,7 @@ async def run(port: int, gateway_url: str | None, token: str | None) -> int:
             else:
                 await start_home_assistant(home)
             async with home.connect() as client:
-                with step("Adding the integration through its config flow"):
-                    agent = await add_gateway(client, gateway_url, token or "")
-                with step("Making an Assist pipeline with the agent"):
-                    await client.prefer_agent(agent.entity_id, name=PIPELINE_NAME)
+                await _add_integration(client, gateway_url, token or "")
             _tell(home)
             ended = await _first_to_end(processes)
             say(f"It ended by itself. Read {ended.log_path}")
@@ -100,6 +100,22 @@ async def _prepare_gateway(stack: AsyncExitStack, folder: Path) -> GatewayProces
     )
     stack.push_async_callback(gateway.terminate)
     return gateway
+
+
+async def _add_integration(client: HomeAssistantClient, url: str, token: str) -> None:
+    """Add the integration, if it is not there, and let Assist prefer its agent.
+
+    A gateway that asks for more than address and secret leaves the rest to the browser.
+    """
+    try:
+        with step("Adding the integration through its config flow"):
+            agent = await add_gateway(client, url, token)
+    except StepError as err:
+        say(str(err))
+        say("Add it in the browser: Settings, Devices & services, Add integration.")
+        return
+    with step("Making an Assist pipeline with the agent"):
+        await client.prefer_agent(agent.entity_id, name=PIPELINE_NAME)
 
 
 async def _first_to_end(processes: Sequence[Process]) -> Process:

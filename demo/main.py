@@ -77,22 +77,24 @@ async def ask(client: HomeAssistantClient, question: str) -> Turn:
     messages: list[list[str]] = [[]]
     times: list[float] = []
     end: TurnEnded | None = None
-    async for event in client.ask(question):
-        match event:
-            case TurnStarted():
-                agent_id = event.agent_id
-            case MessageStarted():
-                if messages[-1]:
-                    _print("\n")
-                messages.append([])
-            case Delta():
-                messages[-1].append(event.text)
-                times.append(event.seconds)
-                _print(event.text)
-            case TurnEnded():
-                end = event
-    if times:
-        _print("\n")
+    try:
+        async for event in client.ask(question):
+            match event:
+                case TurnStarted():
+                    agent_id = event.agent_id
+                case MessageStarted():
+                    if messages[-1]:
+                        _print("\n")
+                    messages.append([])
+                case Delta():
+                    messages[-1].append(event.text)
+                    times.append(event.seconds)
+                    _print(event.text)
+                case TurnEnded():
+                    end = event
+    finally:
+        if times:
+            _print("\n")
     if end is None:
         raise ProofError("Assist ended the turn without an answer.")
     if end.response_type == "error":

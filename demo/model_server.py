@@ -80,7 +80,7 @@ class ModelServer:
         app.router.add_get("/v1/models", _list_models)
         # Cancels the handler when the gateway hangs up: an aborted run must be seen at once.
         self._runner = web.AppRunner(
-            app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_TIMEOUT
+            app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_TIMEOUT, access_log=None
         )
 
     async def __aenter__(self) -> Self:

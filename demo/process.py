@@ -39,6 +39,7 @@ class ChildProcess:
         """Wrap a program that leads its own process group."""
         self._name = name
         self._popen = popen
+        self._is_killed = False
         self.log_path = log_path
 
     @classmethod
@@ -114,8 +115,11 @@ class ChildProcess:
 
     def kill(self) -> None:
         """Kill the program and all it started, and wait for its end. Idempotent."""
-        self._signal(signal.SIGKILL, group=True)
-        self._popen.wait()
+        # Only once: later the id may be another group's.
+        if not self._is_killed:
+            self._signal(signal.SIGKILL, group=True)
+            self._popen.wait()
+            self._is_killed = True
 
     def _signal(self, number: signal.Signals, *, group: bool) -> None:
         """Signal the program, or the whole group, which may outlive its leader."""

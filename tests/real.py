@@ -7,6 +7,7 @@ thread with a loop of its own, because tests have a loop each.
 import asyncio
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
+import signal
 import socket
 import threading
 
@@ -56,16 +57,25 @@ class LoopThread:
             self._loop.close()
 
     def run[T](self, coroutine: Coroutine[object, object, T]) -> T:
-        """Run a coroutine there and return its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(CALL_LIMIT)
+        """Run a coroutine there and return its result; when the wait for it ends early, cancel it."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result(CALL_LIMIT)
+        finally:
+            future.cancel()
 
 
 @pytest.fixture(scope="session")
 def loop_thread() -> Generator[LoopThread]:
-    """Return a loop that lives as long as the test run."""
+    """Return a loop that lives as long as the test run.
+
+    While it lives SIGTERM ends the run like Ctrl-C does, so that what was started is stopped then too.
+    """
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     thread = LoopThread()
     with thread.running():
         yield thread
+    signal.signal(signal.SIGTERM, previous)
 
 
 @pytest.fixture(scope="session")
@@ -86,9 +96,11 @@ def _gateway_process(
     """Return a started gateway."""
     pytest_socket.enable_socket()
     gateway = GatewayProcess(tmp_path_factory.mktemp("gateway"), model_server.base_url)
-    loop_thread.run(gateway.start())
-    yield gateway
-    loop_thread.run(gateway.terminate())
+    try:
+        loop_thread.run(gateway.start())
+        yield gateway
+    finally:
+        loop_thread.run(gateway.terminate())
 
 
 @pytest.fixture(scope="session")
@@ -98,9 +110,11 @@ def _home_assistant_process(
     """Return a started Home Assistant."""
     pytest_socket.enable_socket()
     home = HomeAssistantProcess(tmp_path_factory.mktemp("home-assistant"))
-    loop_thread.run(home.start())
-    yield home
-    loop_thread.run(home.terminate())
+    try:
+        loop_thread.run(home.start())
+        yield home
+    finally:
+        loop_thread.run(home.terminate())
 
 
 @pytest.fixture

@@ -218,10 +218,18 @@ async def test_an_integration_that_is_there_is_taken() -> None:
     ("steps", "message"),
     [
         ([FORM, FORM | {"errors": {"base": "cannot_connect"}}, {}], "user: .*cannot_connect"),
-        ([FORM | {"step_id": "more"}, {}], "more: no answer for it"),
+        (
+            [
+                FORM,
+                FORM | {"step_id": "agents"},
+                FORM | {"step_id": "agents", "errors": {"a": "none"}},
+                {},
+            ],
+            "agents: .*none",
+        ),
         ([{"type": "abort", "reason": "already_configured"}], "abort: already_configured"),
     ],
-    ids=["refused", "unknown step", "aborted"],
+    ids=["refused", "defaults refused", "aborted"],
 )
 async def test_a_flow_that_does_not_end_well_is_an_error(
     steps: list[JsonObject], message: str
