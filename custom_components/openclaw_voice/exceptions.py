@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 import math
+import re
 from typing import Final
 
 from homeassistant.core import HomeAssistant
@@ -60,9 +61,17 @@ def describe(error: GatewayError) -> ErrorText:
 async def async_sentence(hass: HomeAssistant, language: str, error: GatewayError) -> str:
     """Return the sentence for an error in a language, in English when there is no translation."""
     text = describe(error)
-    translations = await async_get_translations(hass, language, "exceptions", {DOMAIN})
-    sentence = translations[f"component.{DOMAIN}.exceptions.{text.key}.message"]
+    english = sentence = await _template(hass, "en", text.key)
+    # Voices have languages such as de-DE or de_DE; Home Assistant itself falls back to English.
+    for tag in (language, re.split("[-_]", language)[0].lower()):
+        if sentence == english:
+            sentence = await _template(hass, tag, text.key)
     return sentence.format(**text.placeholders)
+
+
+async def _template(hass: HomeAssistant, language: str, key: str) -> str:
+    translations = await async_get_translations(hass, language, "exceptions", {DOMAIN})
+    return translations[f"component.{DOMAIN}.exceptions.{key}.message"]
 
 
 def setup_error(error: GatewayError) -> HomeAssistantError:
