@@ -25,6 +25,21 @@ _Socket = socket.socket
 """Taken before the first test, that is, before the test plugin puts its guard in this place."""
 
 
+def _own_address() -> str | None:
+    """Return an address of this computer that counts as another host's, if it has one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        # Sends nothing: only asks which address a packet would have.
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
+
+
+OWN_ADDRESS = _own_address()
+"""Where the real gateway listens besides 127.0.0.1, for what only clients of another host meet."""
+
+
 class _Listener(_Socket):
     """A listening socket whose connections no guard stops.
 
@@ -95,7 +110,10 @@ def _gateway_process(
 ) -> Generator[GatewayProcess]:
     """Return a started gateway."""
     pytest_socket.enable_socket()
-    gateway = GatewayProcess(tmp_path_factory.mktemp("gateway"), model_server.base_url)
+    bind = {"gateway": {"bind": "custom", "customBindHost": OWN_ADDRESS}} if OWN_ADDRESS else None
+    gateway = GatewayProcess(
+        tmp_path_factory.mktemp("gateway"), model_server.base_url, overrides=bind
+    )
     try:
         loop_thread.run(gateway.start())
         yield gateway

@@ -1,0 +1,152 @@
+"""The two servers of the suite, and clients for them.
+
+The fake half is quick and always runs. The real half starts a gateway, so it carries the marker
+`e2e`. Both halves reach the server through a network that can be cut.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+import uuid
+
+import pytest
+import pytest_socket
+
+from custom_components.openclaw_voice.gateway.client import GatewayClient
+from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
+from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
+from demo.gateway import GatewayProcess
+from tests.fakes.proxy import Network
+from tests.fakes.small_gateway import SmallGateway
+from tests.real import OWN_ADDRESS
+
+FAKE_TIME = 0.2
+"""The fake's model speaks five times as fast as the real one's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """What the suite does with a gateway, whichever it is."""
+
+    url: str
+    """Straight to it, on its own host."""
+
+    remote_url: str
+    """Straight to it, as from another host."""
+
+    network: Network
+    """The way there that can be cut."""
+
+    secret: str
+    approve: Callable[[str], Awaitable[None]]
+    """What the owner does with a request of a device seen at `remote_url`."""
+
+    restart: Callable[[], Awaitable[None]]
+    """Kill it and start it again."""
+
+    identity: DeviceIdentity = field(default_factory=DeviceIdentity.create)
+
+    def settings(self, *, url: str | None = None, **changes: object) -> ConnectionSettings:
+        """Return what a client needs to be let in."""
+        fields: dict[str, object] = {
+            "url": url or self.network.url,
+            "credentials": Credentials(secret=self.secret),
+            "identity": self.identity,
+            "client_version": "0.1.0",
+        }
+        return ConnectionSettings(**fields | changes)  # type: ignore[arg-type]  # named by the test
+
+    def client(
+        self, settings: ConnectionSettings | None = None
+    ) -> AbstractAsyncContextManager[GatewayClient]:
+        """Run a client while the block lasts."""
+        return _running(GatewayClient(settings or self.settings()))
+
+
+@asynccontextmanager
+async def _running(client: GatewayClient) -> AsyncGenerator[GatewayClient]:
+    loop = asyncio.create_task(client.run())
+    try:
+        yield client
+    finally:
+        await client.stop()
+        await asyncio.wait_for(loop, 10)
+
+
+@pytest.fixture
+async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
+    """Return the fake; what comes from another host goes to a second one."""
+    async with (
+        SmallGateway(time_scale=FAKE_TIME) as gateway,
+        SmallGateway(secret=gateway.secret, is_remote=True) as remote,
+        Network(gateway.url) as network,
+    ):
+
+        async def approve(request_id: str) -> None:
+            remote.approve(request_id)
+
+        yield Server(
+            url=gateway.url,
+            remote_url=remote.url,
+            network=network,
+            secret=gateway.secret,
+            approve=approve,
+            restart=gateway.restart,
+        )
+
+
+@pytest.fixture
+async def real_server(real_gateway: GatewayProcess) -> AsyncGenerator[Server]:
+    """Return the real one."""
+    assert OWN_ADDRESS, "this computer has no address of its own to connect from as another host"
+    pytest_socket.socket_allow_hosts(["127.0.0.1", OWN_ADDRESS])
+
+    async def approve(request_id: str) -> None:
+        await real_gateway.command("devices", "approve", request_id)
+
+    async def restart() -> None:
+        real_gateway.kill()
+        await real_gateway.start()
+
+    url = f"ws://127.0.0.1:{real_gateway.port}"
+    async with Network(url) as network:
+        yield Server(
+            url=url,
+            remote_url=f"ws://{OWN_ADDRESS}:{real_gateway.port}",
+            network=network,
+            secret=real_gateway.token,
+            approve=approve,
+            restart=restart,
+        )
+
+
+@pytest.fixture(
+    scope="session", params=["fake", pytest.param("real", marks=pytest.mark.e2e("gateway"))]
+)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Return which of the two; the real one is started here, outside of any single test."""
+    if request.param == "real":
+        request.getfixturevalue("_gateway_process")
+    return str(request.param)
+
+
+@pytest.fixture
+def server(kind: str, request: pytest.FixtureRequest) -> Server:
+    """Return one of the two."""
+    found: Server = request.getfixturevalue(f"{kind}_server")
+    return found
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncGenerator[GatewayClient]:
+    """Return a client that is connected, through the network that can be cut."""
+    async with server.client() as client:
+        await client.wait_ready(30)
+        yield client
+
+
+@pytest.fixture
+def session_key() -> str:
+    """Return a conversation of its own."""
+    return f"agent:main:homeassistant:contract:{uuid.uuid4().hex}"

@@ -1,0 +1,187 @@
+"""What comes of a question, with and without accidents."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+import uuid
+
+import pytest
+
+from custom_components.openclaw_voice.gateway.chat_run import ChatRun
+from custom_components.openclaw_voice.gateway.client import GatewayClient
+from custom_components.openclaw_voice.gateway.errors import EmptyAnswerError, RunFailedError
+from custom_components.openclaw_voice.gateway.run_items import (
+    ChatDelta,
+    ChatFinal,
+    MessageStarted,
+    RunItem,
+    RunOutcome,
+    ToolActivity,
+    ToolPhase,
+)
+
+from .conftest import Server
+
+
+def words(count: int) -> str:
+    """Return what the model says to MODEL:SLOW."""
+    return " ".join(f"word{number}" for number in range(1, count + 1))
+
+
+def messages(items: list[RunItem]) -> list[str]:
+    """Return the messages of a run, put together from their pieces."""
+    texts: list[str] = []
+    for item in items:
+        match item:
+            case MessageStarted():
+                texts.append("")
+            case ChatDelta(text=text):
+                texts[-1] += text
+            case _:
+                pass
+    return texts
+
+
+async def ask(client: GatewayClient, session_key: str, message: str) -> list[RunItem]:
+    """Run to the end."""
+    async with client.chat.start(session_key=session_key, message=message) as run:
+        return [item async for item in run]
+
+
+async def run_with_accident(
+    client: GatewayClient,
+    session_key: str,
+    message: str,
+    accident: Callable[[ChatRun], Awaitable[None]],
+) -> list[RunItem]:
+    """Run to the end; something happens after the first piece of text."""
+    items: list[RunItem] = []
+    async with client.chat.start(session_key=session_key, message=message) as run:
+        async for item in run:
+            items.append(item)
+            if isinstance(item, ChatDelta) and not any(
+                isinstance(earlier, ChatDelta) for earlier in items[:-1]
+            ):
+                await accident(run)
+    return items
+
+
+async def test_answer_streams(client: GatewayClient, session_key: str) -> None:
+    """An answer arrives in several pieces, which are exactly its text."""
+    items = await ask(client, session_key, "MODEL:SLOW 150 8")
+    assert messages(items) == [words(8)]
+    assert sum(isinstance(item, ChatDelta) for item in items) > 1
+    assert items[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text=words(8))
+
+
+async def test_messages_around_a_tool(client: GatewayClient, session_key: str) -> None:
+    """The text before a tool and the answer are two messages, with the tool in between."""
+    items = await ask(client, session_key, 'MODEL:TOOL exec {"command":"echo hello"}')
+    assert messages(items) == ["Let me look that up.", "The tool answered: hello"]
+    start, end = (item for item in items if isinstance(item, ToolActivity))
+    assert (start.name, start.phase, start.arguments) == (
+        "exec",
+        ToolPhase.START,
+        {"command": "echo hello"},
+    )
+    assert (end.call_id, end.phase, end.is_error) == (start.call_id, ToolPhase.END, False)
+    assert (end.result or "").strip() == "hello"
+
+
+async def test_abort_keeps_what_was_said(client: GatewayClient, session_key: str) -> None:
+    """An aborted run ends with its text so far, and the next one of the session can begin."""
+    items = await run_with_accident(
+        client, session_key, "MODEL:SLOW 200 60", lambda run: run.abort()
+    )
+    final = items[-1]
+    assert isinstance(final, ChatFinal)
+    assert final.outcome is RunOutcome.ABORTED
+    assert words(60).startswith(final.text)
+    assert final.text.startswith("word1")
+    assert messages(await ask(client, session_key, "MODEL:SAY next")) == ["next"]
+
+
+async def test_leaving_aborts(client: GatewayClient, session_key: str) -> None:
+    """A run nobody listens to does not keep the next one waiting."""
+    async with client.chat.start(session_key=session_key, message="MODEL:HANG 60") as run:
+        left = run.run_id
+    assert messages(await ask(client, session_key, "MODEL:SAY next")) == ["next"]
+    fate = await client.request("agent.wait", {"runId": left, "timeoutMs": 0})
+    assert fate["stopReason"] == "rpc"
+
+
+async def test_silence_is_a_result(client: GatewayClient, session_key: str) -> None:
+    """An agent may decide to say nothing."""
+    items = await ask(client, session_key, "MODEL:NO_REPLY")
+    assert items == [ChatFinal(outcome=RunOutcome.SILENT)]
+
+
+async def test_empty_answer_is_an_error(client: GatewayClient, session_key: str) -> None:
+    """A model that returns nothing has failed."""
+    with pytest.raises(EmptyAnswerError):
+        await ask(client, session_key, "MODEL:EMPTY")
+
+
+async def test_failed_model_is_an_error(client: GatewayClient, session_key: str) -> None:
+    """A run whose model cannot be asked ends with an error."""
+    with pytest.raises(RunFailedError):
+        await ask(client, session_key, "MODEL:FAIL 404")
+
+
+async def test_runs_of_two_sessions_do_not_mix(client: GatewayClient) -> None:
+    """Two turns at once get their own words."""
+    keys = [f"agent:main:homeassistant:contract:{uuid.uuid4().hex}" for _ in range(2)]
+    both = await asyncio.gather(
+        ask(client, keys[0], "MODEL:SLOW 120 6"),
+        ask(client, keys[1], "MODEL:SAY the other one"),
+    )
+    assert [messages(items) for items in both] == [[words(6)], ["the other one"]]
+
+
+async def test_recovers_from_a_cut_connection(
+    server: Server, client: GatewayClient, session_key: str
+) -> None:
+    """A connection lost in mid-answer costs no word and repeats none."""
+
+    async def cut(_: ChatRun) -> None:
+        server.network.cut()
+
+    items = await run_with_accident(client, session_key, "MODEL:SLOW 200 20", cut)
+    assert messages(items) == [words(20)]
+    assert items[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text=words(20))
+    assert client.snapshot.reconnects == 1
+
+
+async def test_recovers_an_answer_that_ended_meanwhile(
+    server: Server, client: GatewayClient, session_key: str
+) -> None:
+    """An answer that was completed while the network was down is fetched afterwards."""
+
+    async def be_away_to_the_end(run: ChatRun) -> None:
+        server.network.break_down()
+        async with server.client(server.settings(url=server.url)) as other:
+            await other.wait_ready(30)
+            waiting = {"runId": run.run_id, "timeoutMs": 20_000}
+            fate = await other.request("agent.wait", waiting, timeout=25)
+        assert fate["status"] == "ok"
+        server.network.mend()
+
+    items = await run_with_accident(client, session_key, "MODEL:SLOW 100 12", be_away_to_the_end)
+    assert messages(items) == [words(12)]
+    assert items[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text=words(12))
+
+
+async def test_recovers_from_a_restart(
+    server: Server, client: GatewayClient, session_key: str
+) -> None:
+    """A gateway killed in mid-answer continues the turn by itself; its answer reaches the turn."""
+    before = (await client.wait_ready(30)).boot_id
+
+    async def restart(_: ChatRun) -> None:
+        await server.restart()
+
+    items = await run_with_accident(client, session_key, "MODEL:SLOW 300 10", restart)
+    assert messages(items)[-1] == words(10)
+    final = items[-1]
+    assert isinstance(final, ChatFinal)
+    assert final.outcome is RunOutcome.ANSWERED
+    assert (await client.wait_ready(30)).boot_id != before
