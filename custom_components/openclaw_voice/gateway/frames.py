@@ -16,6 +16,9 @@ type JsonObject = dict[str, Any]
 MILLISECONDS: Final = 1000.0
 """Milliseconds in a second: the wire counts the former, we count the latter."""
 
+DEFAULT_RETRY_WAIT: Final = 1.0
+"""Seconds to wait when a request may be sent again and the gateway does not say when."""
+
 MAX_NUMBER: Final = 1e15
 """Larger numbers than any duration, size or time stamp of the protocol."""
 
@@ -35,7 +38,10 @@ class ErrorShape:
     """`details.reason`."""
 
     retry_after: float | None = None
-    """Seconds, when the gateway says that retrying helps."""
+    """Seconds, when the gateway says how long to wait."""
+
+    is_retryable: bool = False
+    """The gateway says that retrying helps."""
 
     details: JsonObject = field(default_factory=dict, repr=False)
 
@@ -44,23 +50,29 @@ class ErrorShape:
         """Read an error of any shape: an unknown code must survive."""
         error = as_object(payload)
         details = as_object(error.get("details"))
-        retry_after_ms = error.get("retryAfterMs", details.get("retryAfterMs"))
+        retry_after = seconds(error.get("retryAfterMs"))
+        if retry_after is None:
+            retry_after = seconds(details.get("retryAfterMs"))
         return cls(
             code=as_text(error.get("code")) or "UNKNOWN",
             message=redact(as_text(error.get("message")) or "no reason given"),
             detail_code=as_text(details.get("code")),
             detail_reason=as_text(details.get("reason")),
-            retry_after=seconds(retry_after_ms),
+            retry_after=retry_after,
+            is_retryable=error.get("retryable") is True,
             details=details,
         )
 
     def as_request_error(self) -> RequestError:
         """Return the error a refused request is to its caller."""
+        wait = self.retry_after
+        if wait is None and self.is_retryable:
+            wait = DEFAULT_RETRY_WAIT
         return RequestError(
             self.code,
             self.message,
             detail_code=self.detail_code or self.detail_reason,
-            retry_after=self.retry_after,
+            retry_after=wait,
         )
 
 
@@ -103,7 +115,7 @@ def parse_frame(text: str | bytes) -> Response | GatewayEvent:
             return GatewayEvent(
                 name=name,
                 payload=as_object(rest.get("payload")),
-                seq=seq if isinstance(seq, int) else None,
+                seq=seq if isinstance(seq, int) and not isinstance(seq, bool) else None,
             )
         case {"type": "res", "id": str(request_id), "ok": bool(is_ok), **rest}:
             return Response(
