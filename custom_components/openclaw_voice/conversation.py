@@ -97,8 +97,6 @@ class OpenClawConversationEntity(AgentEntity, conversation.ConversationEntity):
                 response.async_set_error(
                     intent.IntentResponseErrorCode.FAILED_TO_HANDLE, result.speech
                 )
-            case TurnOutcome.SILENT:
-                pass
         return conversation.ConversationResult(
             response=response,
             conversation_id=chat_log.conversation_id,

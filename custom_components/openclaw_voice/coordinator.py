@@ -21,16 +21,18 @@ from .gateway_url import web_url
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds the first connection may take before Home Assistant tries the setup again later."""
 
+_LOST: Final = "lost"
+_REPEATING: Final = "repeating"
 _TROUBLES: Final = {
-    "lost": "Connection to %s lost: %s",
-    "repeating": "Connection to %s keeps failing: %s",
+    _LOST: "Connection to %s lost: %s",
+    _REPEATING: "Connection to %s keeps failing: %s",
     ClientState.REFUSED: "%s does not let Home Assistant in, somebody must act: %s",
     ClientState.PAIRING: "%s waits for its owner to approve Home Assistant: %s",
     ClientState.RATE_LIMITED: "%s lets nobody in from here for some minutes: %s",
 }
 """What is logged about the states without a connection; the entry's title and the error follow."""
 
-_HARMLESS: Final = frozenset({"lost", ClientState.PAIRING})
+_HARMLESS: Final = frozenset({_LOST, ClientState.PAIRING})
 
 type OpenClawConfigEntry = ConfigEntry[GatewayCoordinator]
 
@@ -59,6 +61,9 @@ class GatewayCoordinator:
         self._agent_listeners: list[CALLBACK_TYPE] = []
         self._trouble: str | None = None
         """The trouble that was logged last, until the connection is back."""
+
+        self._is_repeating = False
+        """The last loss was one of many."""
 
     @property
     def is_connected(self) -> bool:
@@ -137,16 +142,26 @@ class GatewayCoordinator:
 
     def _log(self, snapshot: ClientSnapshot) -> None:
         """Log one line for each kind of trouble, and one when it is over."""
-        trouble = _trouble(snapshot)
         if snapshot.state is ClientState.READY:
             if self._trouble is not None:
                 LOGGER.info("Connected to %s again", self._entry.title)
             self._trouble = None
-        elif trouble is not None and trouble != self._trouble:
+            return
+        trouble = self._trouble_of(snapshot)
+        if trouble is not None and trouble != self._trouble:
             self._trouble = trouble
             category = snapshot.error.category if snapshot.error else "closed"
             level = logging.INFO if trouble in _HARMLESS else logging.WARNING
             LOGGER.log(level, _TROUBLES[trouble], self._entry.title, category)
+
+    def _trouble_of(self, snapshot: ClientSnapshot) -> str | None:
+        """Return the kind of trouble, as far as it is news."""
+        if snapshot.state is not ClientState.RETRY_WAIT:
+            return snapshot.state if snapshot.state in _TROUBLES else None
+        # A connection that comes and goes is a warning once, not once for every loss.
+        is_news = snapshot.is_repeating and not self._is_repeating
+        self._is_repeating = snapshot.is_repeating
+        return _REPEATING if is_news else self._trouble or _LOST
 
     @callback
     def _register_device(self) -> None:
@@ -167,12 +182,6 @@ class GatewayCoordinator:
     async def _async_on_stop(self, _: Event) -> None:
         """Leave nothing running on the gateway when Home Assistant stops."""
         await self.async_stop()
-
-
-def _trouble(snapshot: ClientSnapshot) -> str | None:
-    if snapshot.state is ClientState.RETRY_WAIT:
-        return "repeating" if snapshot.is_repeating else "lost"
-    return snapshot.state if snapshot.state in _TROUBLES else None
 
 
 @callback
