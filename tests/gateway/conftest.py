@@ -13,7 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import pytest
 
 from custom_components.openclaw_voice.gateway import retry
-from custom_components.openclaw_voice.gateway.client import GatewayClient
+from custom_components.openclaw_voice.gateway.client import (
+    ClientSnapshot,
+    ClientState,
+    GatewayClient,
+)
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
 from tests.fakes.fixtures import gateway
@@ -89,6 +93,19 @@ async def running(client: GatewayClient) -> AsyncGenerator[GatewayClient]:
     finally:
         await client.stop()
         await asyncio.wait_for(loop, 5)
+
+
+async def reached(client: GatewayClient, state: ClientState) -> ClientSnapshot:
+    """Wait until the client is in a state."""
+    there = asyncio.Event()
+    unsubscribe = client.subscribe(lambda now: there.set() if now.state is state else None)
+    try:
+        if client.snapshot.state is not state:
+            async with asyncio.timeout(5):
+                await there.wait()
+        return client.snapshot
+    finally:
+        unsubscribe()
 
 
 @pytest.fixture

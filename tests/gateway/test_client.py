@@ -30,7 +30,7 @@ from custom_components.openclaw_voice.gateway.models import ConnectionSettings, 
 from tests.fakes import frames, refusals
 from tests.fakes.gateway import Expect, ScriptedGateway, raw, respond
 
-from .conftest import running, settings_for
+from .conftest import reached, running, settings_for
 
 AGENTS = {
     "defaultId": "main",
@@ -43,19 +43,6 @@ PAIRING = refusals.pairing_required(
 )
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
-
-
-async def reached(client: GatewayClient, state: ClientState) -> ClientSnapshot:
-    """Wait until the client is in a state."""
-    there = asyncio.Event()
-    unsubscribe = client.subscribe(lambda now: there.set() if now.state is state else None)
-    try:
-        if client.snapshot.state is not state:
-            async with asyncio.timeout(5):
-                await there.wait()
-        return client.snapshot
-    finally:
-        unsubscribe()
 
 
 # states

@@ -45,11 +45,11 @@ from .conftest import settings_for
 AGENTS = {"defaultId": "main", "mainKey": "main", "scope": "per-sender", "agents": []}
 
 
-def respond_unchecked(payload: dict[str, object]) -> Action:
-    """Answer the request of the step with something the schema does not know."""
+def respond_unchecked(gateway: ScriptedGateway, payload: dict[str, object]) -> Action:
+    """Answer the newest request with something the schema does not know."""
 
     async def perform(client: Client) -> None:
-        request_id = next(reversed(client.methods))
+        request_id = gateway.requests[-1].id
         frame = {"type": "res", "id": request_id, "ok": True, "payload": payload}
         await client.send_raw(json.dumps(frame))
 
@@ -544,7 +544,7 @@ async def test_answer_of_many_megabytes_is_taken(
 ) -> None:
     """A long history is larger than the limits usual for WebSocket clients."""
     payload = AGENTS | {"filler": "x" * 25_000_000}
-    gateway.script(Expect("agents.list", emit=[respond_unchecked(payload)]))
+    gateway.script(Expect("agents.list", emit=[respond_unchecked(gateway, payload)]))
     async with Connection(settings) as connection:
         answer = await connection.request("agents.list")
     assert len(answer["filler"]) == 25_000_000

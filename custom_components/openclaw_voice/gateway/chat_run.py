@@ -22,7 +22,7 @@ from .errors import (
 from .frames import GatewayEvent, JsonObject, Response
 from .models import HelloOk
 from .recovery import RunFate, trace_run
-from .run_items import ChatFinal, RunItem
+from .run_items import RunItem
 from .run_reader import RunReader
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class ChatRun:
         self._boot_id: str | None = None
         self._active_id = request.run_id
         self._is_abandoned = False
+        self._is_running_there: bool | None = None
         self._expects_response = False
         self.awaits_continuation = False
         """The gateway was restarted and may run the turn again under another id."""
@@ -179,9 +180,12 @@ class ChatRun:
                 yield item
             elif self._may_be_sent_again():
                 await self._send_after_refusal()
-            elif self._reader.has_ended:
+            elif self._reader.error is not None:
                 self._let_go()
-                yield self._result()
+                raise self._reader.error
+            elif self._reader.final is not None:
+                self._let_go()
+                yield self._reader.final
                 return
             elif self._lost_at is not None:
                 await self._recover()
@@ -189,19 +193,14 @@ class ChatRun:
                 await self._wait()
 
     async def abort(self) -> None:
-        """Stop the run on the gateway and wait until it has ended. Idempotent.
+        """Stop the run on the gateway and wait until it has ended. May be called again.
 
         Raises:
             RunTimeoutError: It has not ended within `ABORT_LIMIT` seconds.
             GatewayError: The gateway could not be asked.
         """
-        if self._reader.has_ended:
+        if self._reader.has_ended or not await self._ask_to_abort():
             return
-        await self._client.wait_ready(RECOVERY_LIMIT)
-        params = {"sessionKey": self.session_key, "runId": self._active_id}
-        answer = await self._client.request("chat.abort", params, timeout=REQUEST_LIMIT)
-        if not answer.get("aborted"):
-            return  # It is not running there.
         try:
             async with asyncio.timeout(ABORT_LIMIT):
                 while not self._reader.has_ended and self._lost_at is None:
@@ -209,6 +208,15 @@ class ChatRun:
                     await self._wake.wait()
         except TimeoutError:
             raise RunTimeoutError("the run does not end") from None
+
+    async def _ask_to_abort(self) -> bool:
+        """Ask once; return whether the run is, or was, running there."""
+        if self._is_running_there is None:
+            await self._client.wait_ready(RECOVERY_LIMIT)
+            params = {"sessionKey": self.session_key, "runId": self._active_id}
+            answer = await self._client.request("chat.abort", params, timeout=REQUEST_LIMIT)
+            self._is_running_there = answer.get("aborted") is True
+        return self._is_running_there
 
     # what comes in
 
@@ -246,13 +254,6 @@ class ChatRun:
         self._wake.set()
 
     # waiting
-
-    def _result(self) -> ChatFinal:
-        if self._reader.error is not None:
-            raise self._reader.error
-        if self._reader.final is None:
-            raise RunLostError("the run has no result")
-        return self._reader.final
 
     async def _wait(self) -> None:
         """Wait for the next frame, within the limits of the turn."""
@@ -305,6 +306,8 @@ class ChatRun:
         wait = error.retry_after if isinstance(error, RequestError) else None
         self._reader = RunReader()
         await asyncio.sleep(wait or MIN_RETRY_WAIT)
+        # Nothing was running, so a connection lost meanwhile has lost nothing of it.
+        self._lost_at = None
         try:
             await self._send()
         except TransportError, NotConnectedError:
@@ -405,7 +408,7 @@ class ChatRun:
                 self._give_up("the history of the session does not have the run")
             case RunFate.INTERRUPTED | RunFate.CONTINUED:
                 await self._wait_while(lambda: self.awaits_continuation)
-            case RunFate.ANSWERED | RunFate.ABORTED | RunFate.FAILED:
+            case _:
                 self.awaits_continuation = False
                 self._reader.read_trace(trace)
 

@@ -197,8 +197,11 @@ class Connection:
         try:
             await self._socket.send(frame, text=True)
         except ConnectionClosed as err:
+            # The reader will notice, too; until then nobody must take the connection for open.
             self._waiting.pop(request_id, None)
-            raise _lost(err) from None
+            lost = _lost(err)
+            self._end(lost)
+            raise lost from None
         except BaseException:
             self._waiting.pop(request_id, None)
             raise
