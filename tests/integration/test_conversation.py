@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 from homeassistant.components import conversation
+from homeassistant.components.conversation.chat_log import DATA_CHAT_LOGS
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import chat_session, instance_id, intent, llm
+from homeassistant.helpers import instance_id, intent, llm
 import pytest
 
 from custom_components.openclaw_voice.assist.context import VOICE_INSTRUCTION
@@ -148,11 +149,7 @@ def chat_log_of(
     hass: HomeAssistant, result: conversation.ConversationResult
 ) -> list[conversation.Content]:
     """Return what a conversation holds besides its system prompt."""
-    with (
-        chat_session.async_get_chat_session(hass, result.conversation_id) as session,
-        conversation.async_get_chat_log(hass, session) as chat_log,
-    ):
-        return chat_log.content[1:]
+    return hass.data[DATA_CHAT_LOGS][str(result.conversation_id)].content[1:]
 
 
 async def test_media_of_an_answer_become_links(

@@ -6,19 +6,9 @@ from pathlib import Path
 from typing import Any, override
 
 from homeassistant.components import tts
-from homeassistant.config_entries import ConfigEntry, ConfigFlow
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    MockModule,
-    MockPlatform,
-    mock_config_flow,
-    mock_integration,
-    mock_platform,
-)
 from pytest_homeassistant_custom_component.typing import (
     MockHAClientWebSocket,
     WebSocketGenerator,
@@ -294,33 +284,9 @@ async def voice(
 ) -> StreamingVoice:
     """Return a voice that pipelines can use."""
     monkeypatch.setattr(tts, "_init_tts_cache_dir", lambda *_: str(tmp_path))
+    assert await async_setup_component(home, "tts", {})
     voice = StreamingVoice()
-
-    async def set_up_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
-        await hass.config_entries.async_forward_entry_setups(entry, ["tts"])
-        return True
-
-    async def unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
-        return await hass.config_entries.async_unload_platforms(entry, ["tts"])
-
-    async def set_up_platform(
-        hass: HomeAssistant,
-        entry: ConfigEntry,
-        async_add_entities: AddConfigEntryEntitiesCallback,
-    ) -> None:
-        async_add_entities([voice])
-
-    mock_integration(
-        home,
-        MockModule("speaker", async_setup_entry=set_up_entry, async_unload_entry=unload_entry),
-    )
-    mock_platform(home, "speaker.config_flow")
-    mock_platform(home, "speaker.tts", MockPlatform(async_setup_entry=set_up_platform))
-    entry = MockConfigEntry(domain="speaker")
-    entry.add_to_hass(home)
-    with mock_config_flow("speaker", ConfigFlow):
-        assert await home.config_entries.async_setup(entry.entry_id)
-    await home.async_block_till_done()
+    await home.data[tts.DATA_COMPONENT].async_add_entities([voice])
     return voice
 
 
