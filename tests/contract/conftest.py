@@ -17,6 +17,7 @@ from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
 from demo.gateway import GatewayProcess
+from tests.fakes.frames import VERSION
 from tests.fakes.proxy import Network
 from tests.fakes.small_gateway import SmallGateway
 from tests.real import OWN_ADDRESS
@@ -39,6 +40,7 @@ class Server:
     """The way there that can be cut."""
 
     secret: str
+    version: str
     approve: Callable[[str], Awaitable[None]]
     """What the owner does with a request of a device seen at `remote_url`."""
 
@@ -91,6 +93,7 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
             remote_url=remote.url,
             network=network,
             secret=gateway.secret,
+            version=VERSION,
             approve=approve,
             restart=gateway.restart,
         )
@@ -116,6 +119,7 @@ async def real_server(real_gateway: GatewayProcess) -> AsyncGenerator[Server]:
             remote_url=f"ws://{OWN_ADDRESS}:{real_gateway.port}",
             network=network,
             secret=real_gateway.token,
+            version=real_gateway.version,
             approve=approve,
             restart=restart,
         )

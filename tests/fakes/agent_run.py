@@ -24,6 +24,11 @@ TIMED_OUT: Final = (
     "Request timed out before a response was generated. Please try again, or increase "
     "`agents.defaults.timeoutSeconds` in your config."
 )
+SETTLED: Final[JsonObject] = {
+    "aborted": False,
+    "stopReason": "stop",
+    "livenessState": "working",
+}
 CANCELLED: Final = "This operation was aborted"
 
 
@@ -171,15 +176,14 @@ class AgentRun:
 
     def end(self) -> list[JsonObject]:
         """Return the frames of a run that has answered."""
-        settled = {"aborted": False, "stopReason": "stop", "livenessState": "working"}
         return [
             self.agent_event("usage", {"outputTokens": max(1, len(self.text.split()))}),
-            self.lifecycle("finishing", **settled, endedAt=now_ms()),
+            self._finishing(),
             self._model_released(),
             self.lifecycle(
                 "end",
                 **self._times,
-                **settled,
+                **SETTLED,
                 executionSettled=True,
                 terminalReceipt=self._receipt("visible"),
                 terminalReply={"disposition": "visible", "text": self.last_message},
@@ -194,8 +198,11 @@ class AgentRun:
         return self.chat_event("final", stopReason="stop", **message)
 
     def no_answer(self, disposition: str) -> list[JsonObject]:
-        """Return the frames of a run without text: `silent`, or `empty`."""
+        """Return the frames of a run without text, `silent` or `empty`: the model is asked twice."""
         return [
+            self._finishing(),
+            *self.start(),
+            self._finishing(),
             self._model_released(),
             self.lifecycle(
                 "error",
@@ -237,7 +244,9 @@ class AgentRun:
     def fail(self, message: str, *, kind: str | None = None) -> list[JsonObject]:
         """Return the frames of a run that failed."""
         error_kind = {"errorKind": kind} if kind else {}
+        blocked = {"error": message, "aborted": False, "livenessState": "blocked"}
         return [
+            self.lifecycle("finishing", **blocked, endedAt=now_ms()),
             self._model_released(),
             self.lifecycle("error", **self._times, error=message, executionSettled=True),
             self.chat_event("error", errorMessage=message, **error_kind),
@@ -330,6 +339,9 @@ class AgentRun:
             "rerouted": False,
             "terminalDisposition": disposition,
         }
+
+    def _finishing(self) -> JsonObject:
+        return self.lifecycle("finishing", **SETTLED, endedAt=now_ms())
 
     def _model_released(self) -> JsonObject:
         return self.lifecycle("model", provider=None, model=None)

@@ -327,7 +327,7 @@ class SmallGateway(GatewayServer):
         """Ask the model once more, as the gateway does, and give up."""
         if disposition == "empty":
             live.session.add_text(live.run, "")
-        frames = live.run.start() + live.run.no_answer(disposition)
+        frames = live.run.no_answer(disposition)
         live.end_without_answer(disposition)
         await self._broadcast(*frames)
 

@@ -41,9 +41,6 @@ LONG_FIELDS: Final = frozenset(
 )
 """Fields of hundreds to thousands of bytes that no client reads."""
 
-LONGEST_LIST: Final = 12
-"""More strings than this are cut: the names of all methods and events."""
-
 
 async def record(names: list[str], folder: Path) -> None:
     """Record scenarios one after the other on one gateway."""
@@ -99,8 +96,7 @@ def cleaned(lines: list[JsonObject], stage: Stage) -> list[JsonObject]:
 def _shortened(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return a JSON value without the long fields no client reads."""
     if isinstance(value, list):
-        is_long = len(value) > LONGEST_LIST and all(isinstance(item, str) for item in value)
-        return value[:LONGEST_LIST] if is_long else [_shortened(item) for item in value]
+        return [_shortened(item) for item in value]
     if isinstance(value, dict):
         return {
             key: _omitted(item) if key in LONG_FIELDS else _shortened(item)
