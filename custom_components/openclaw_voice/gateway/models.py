@@ -108,7 +108,7 @@ class Policy:
     def from_payload(cls, payload: JsonObject) -> Self:
         """Read `policy`; a missing value is the one of gateway 2026.9.6."""
         return cls(
-            max_payload=int(as_number(payload.get("maxPayload")) or DEFAULT_MAX_PAYLOAD),
+            max_payload=int(as_number(payload.get("maxPayload")) or 0) or DEFAULT_MAX_PAYLOAD,
             tick_interval=seconds(payload.get("tickIntervalMs")) or DEFAULT_TICK_INTERVAL,
         )
 

@@ -1,0 +1,59 @@
+"""What the gateway tells about itself on request."""
+
+import pytest
+
+from custom_components.openclaw_voice.gateway.errors import ProtocolError, RequestTimeoutError
+from custom_components.openclaw_voice.gateway.frames import JsonObject
+from custom_components.openclaw_voice.gateway.models import AgentInfo, AgentList
+from custom_components.openclaw_voice.gateway.status import Status
+
+
+class Answering:
+    """Answers every request with one payload, or fails it."""
+
+    def __init__(self, answer: JsonObject | Exception) -> None:
+        """Answer with `answer`."""
+        self.answer = answer
+        self.asked: list[tuple[str, JsonObject | None]] = []
+
+    async def request(
+        self, method: str, params: JsonObject | None = None, *, timeout: float = 1.0
+    ) -> JsonObject:
+        """Note the request and answer it."""
+        self.asked.append((method, params))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+async def test_the_gateway_tells_its_id() -> None:
+    """The id is the gateway's own device id."""
+    requester = Answering({"deviceId": "abc", "publicKey": "xyz"})
+
+    assert await Status(requester).gateway_id() == "abc"
+    assert requester.asked == [("gateway.identity.get", None)]
+
+
+@pytest.mark.parametrize("answer", [{}, {"deviceId": ""}, {"deviceId": 1}], ids=str)
+async def test_a_gateway_without_an_id_is_a_protocol_error(answer: JsonObject) -> None:
+    """An entry without a stable id must not be made."""
+    with pytest.raises(ProtocolError):
+        await Status(Answering(answer)).gateway_id()
+
+
+async def test_the_gateway_lists_its_agents() -> None:
+    """The list comes as a model."""
+    requester = Answering({"defaultId": "main", "agents": [{"id": "main"}]})
+
+    assert await Status(requester).agents() == AgentList(
+        default_id="main", agents=(AgentInfo(agent_id="main", name="main"),)
+    )
+    assert requester.asked == [("agents.list", None)]
+
+
+async def test_a_failed_request_reaches_the_caller() -> None:
+    """Nothing is caught on the way."""
+    status = Status(Answering(RequestTimeoutError("late")))
+
+    with pytest.raises(RequestTimeoutError):
+        await status.agents()
