@@ -68,7 +68,8 @@ class Challenge:
         """
         nonce = as_text(event.payload.get("nonce"))
         signed_at_ms = as_number(event.payload.get("ts"))
-        if nonce is None or signed_at_ms is None:
+        # Half an emoji can be escaped in JSON, but neither signed nor sent.
+        if nonce is None or not nonce.isascii() or signed_at_ms is None:
             raise ProtocolError("challenge without nonce or time")
         return cls(nonce=nonce, signed_at_ms=int(signed_at_ms))
 

@@ -113,7 +113,7 @@ def decide(outcome: Outcome, *, chance: float) -> Decision:
         case PairingRequiredError():
             return Decision(action=Action.POLL_PAIRING, delay=PAIRING_POLL)
         case RateLimitedError(retry_after=wait):
-            return Decision(action=Action.WAIT_OUT_LIMIT, delay=wait)
+            return Decision(action=Action.WAIT_OUT_LIMIT, delay=max(wait, FIRST_WAIT))
         case CredentialsRejectedError() if outcome.has_other_credential:
             return Decision(action=Action.USE_OTHER_CREDENTIAL, delay=0.0)
         case AccessError() | UnsupportedVersionError() | HandshakeRefusedError():
