@@ -537,3 +537,18 @@ async def test_frame_in_the_moment_of_the_deadline_counts(
 
     monkeypatch.setattr(ChatRun, "_deadline", late)
     assert text_of(await items_of(ask(client))) == "Just so."
+
+
+async def test_turn_survives_ten_quick_losses(
+    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never more than one socket, every word once, and the answer in the end."""
+    monkeypatch.setattr(chat_run, "RECOVERY_POLL", 0.02)
+    words = [f" w{number}" for number in range(10)]
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), drop()]),
+        *(Expect("agent", reply=in_flight(), emit=[said(word), drop()]) for word in words[:-1]),
+        Expect("agent", reply=in_flight(), emit=[said(words[-1]), ended()]),
+    )
+    assert text_of(await items_of(ask(client))) == "One" + "".join(words)
+    assert (gateway.connections.most, gateway.connections.total) == (1, 11)
