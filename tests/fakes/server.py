@@ -175,6 +175,10 @@ class GatewayServer(ABC):
         """Answer upgrades with something that is not HTTP."""
         self._refuse(data, None)
 
+    def hang_up(self) -> None:
+        """Accept TCP and close without an answer, as a port forwarder whose target is away."""
+        self._refuse(b"", None)
+
     def hold_challenge(self) -> None:
         """Open sockets without a challenge."""
         self._challenges = 0
