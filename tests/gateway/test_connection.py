@@ -206,6 +206,14 @@ async def test_garbage_instead_of_http_is_not_a_gateway(
     assert isinstance(await open_error(settings), NotAGatewayError)
 
 
+async def test_close_without_an_answer_cannot_connect(
+    gateway: ScriptedGateway, settings: ConnectionSettings
+) -> None:
+    """A port forwarder listens although the gateway behind it is just restarting."""
+    gateway.hang_up()
+    assert isinstance(await open_error(settings), CannotConnectError)
+
+
 async def test_refused_tcp_cannot_connect(
     gateway: ScriptedGateway, settings: ConnectionSettings
 ) -> None:

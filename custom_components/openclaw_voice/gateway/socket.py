@@ -73,6 +73,9 @@ async def open_socket(settings: ConnectionSettings) -> ClientConnection:
     except OSError as err:
         raise CannotConnectError(redact(str(err) or type(err).__name__)) from err
     except (InvalidHandshake, EOFError, ValueError) as err:
+        if isinstance(err, EOFError) or isinstance(err.__cause__, EOFError):
+            # A port forwarder takes the connection while there is nobody behind it.
+            raise CannotConnectError("closed without an answer") from None
         raise NotAGatewayError(f"no WebSocket answer ({type(err).__name__})") from None
     _LOGGER.debug("Connected after %.3f s", time.perf_counter() - started)
     return socket
