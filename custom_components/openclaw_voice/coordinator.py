@@ -86,7 +86,7 @@ class GatewayCoordinator:
             # The client waits its time. Home Assistant would try again sooner, and prolong it.
             pass
         except GatewayError as err:
-            await self.async_stop()
+            # Home Assistant cancels the task above when a setup fails.
             raise setup_error(err) from err
         self._register_device()
         self._on_snapshot(self.client.snapshot)
