@@ -19,6 +19,7 @@ from custom_components.openclaw_voice.gateway.frames import (
     build_request,
     parse_frame,
     seconds,
+    whole_characters,
 )
 from tests.gateway.garbage import JSON_OBJECTS, JSON_VALUES
 
@@ -295,6 +296,16 @@ def test_what_is_no_text_is_none(value: object) -> None:
     """An empty text is none."""
     assert as_text(value) is None
     assert as_text("x") == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("", ""), ("abc", "abc"), ("ä😀", "ä😀"), ("a\ud83d", "a"), ("\ude00ä\ud83db", "äb")],
+    ids=["nothing", "ASCII", "other letters", "half at the end", "halves everywhere"],
+)
+def test_halves_of_characters_are_left_out(text: str, whole: str) -> None:
+    """What cannot be encoded must not reach anybody who writes it."""
+    assert whole_characters(text) == whole
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,11 @@ def as_text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def whole_characters(text: str) -> str:
+    """Return `text` without halves of characters: JSON can escape them, UTF-8 has none."""
+    return text if text.isascii() else text.encode(errors="ignore").decode()
+
+
 def as_number(value: object) -> float | None:
     """Return `value` if it is a number from 0 to `MAX_NUMBER` (JSON booleans are none)."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from .frames import whole_characters
 from .run_items import ChatDelta, MessageStarted
 
 SEPARATOR: Final = "\n\n"
@@ -49,6 +50,8 @@ class RunText:
             text: Cumulative.
             takes_back: The gateway started the model call again: what is missing in `text` is void.
         """
+        if "\ud800" <= text[-1:] <= "\udbff":
+            text = text[:-1]  # half an emoji; the other half comes with the next frame
         message = self._message_of(item_id)
         if message is None or (not takes_back and message.text.startswith(text)):
             return  # over, repeated, or late
@@ -58,7 +61,7 @@ class RunText:
                 return
             # It says something else now. What was said cannot be taken back, so it starts again.
             message.said = ""
-        rest = text[len(message.said) :]
+        rest = whole_characters(text[len(message.said) :])
         if rest and not message.said:
             self._hand_out(MessageStarted())
         if rest:
@@ -77,10 +80,10 @@ class RunText:
         """
         wanted, has = _words(text), _words(self.whole)
         if has.startswith(wanted):
-            return text
+            return whole_characters(text)
         if not has.endswith(wanted):
             self._say_rest(text)
-        return self.whole
+        return whole_characters(self.whole)
 
     def _message_of(self, item_id: str | None) -> _Message | None:
         """Return the message a text belongs to; None for one that is over."""
@@ -97,22 +100,33 @@ class RunText:
         return self._messages[-1]
 
     def _say_rest(self, text: str) -> None:
-        rest, current = text, None
-        for message in self._messages:
-            if not rest.startswith(message.text):
-                current = None
-                break
-            rest = rest.removeprefix(message.text)
-            current = None if rest.startswith(SEPARATOR) else message
-            rest = rest.removeprefix(SEPARATOR)
-        last = self._messages[-1] if self._messages else None
-        if current is not None:
-            self.say(current.item_id, current.text + rest)
-        elif last is not None and last.text and text.startswith(last.text):
-            self.say(last.item_id, text)
-        else:
+        """Hand out what `text` has after the words of the last message."""
+        if not self._messages:
             self._messages.append(_Message(item_id=None))
-            self.say(None, rest)
+        *earlier, last = self._messages
+        lead = "".join(f"{message.text}{SEPARATOR}" for message in earlier if message.text)
+        start = _find(last.text, text, lead)
+        if start is None:
+            # It was lost altogether, or the gateway has changed its mind about the last one.
+            self._messages.append(_Message(item_id=None))
+            self.say(None, text.removeprefix(lead))
+        else:
+            self.say(last.item_id, text[start:])
+
+
+def _find(message: str, text: str, lead: str) -> int | None:
+    """Return where in `text` a message begins, None if it is not there.
+
+    `lead` is what is known of the messages before it. `text` may have more of them, when their
+    ends were lost, or nothing, when it is the last response of a call.
+    """
+    if text.startswith(lead + message):
+        return len(lead)
+    if lead and message:
+        found = text.find(SEPARATOR + message, len(lead) - len(SEPARATOR))
+        if found >= 0:
+            return found + len(SEPARATOR)
+    return 0 if text.startswith(message) else None
 
 
 def _words(text: str) -> str:
