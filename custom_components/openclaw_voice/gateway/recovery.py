@@ -12,6 +12,12 @@ from .frames import JsonObject, as_list, as_object, as_text
 RESTART_RECOVERY: Final = "main_session_restart_recovery"
 """Who writes the row with which the gateway continues a turn after a restart."""
 
+FAILED_BEFORE_REPLY: Final = "run-failed-before-reply"
+"""The kind of row that stands in for the answer of a run that did not reach the model."""
+
+_USER_KEY: Final = ":user"
+"""After the id of a run: the key of the row with what the user said."""
+
 
 class RunFate(StrEnum):
     """What became of a run."""
@@ -51,31 +57,33 @@ class RunTrace:
 def trace_run(history: JsonObject, run_id: str) -> RunTrace:
     """Find out from an answer of `chat.history` what became of `run_id`."""
     active = _active_runs(history)
-    if run_id in active:
-        return RunTrace(fate=RunFate.RUNNING)
     rows = [as_object(row) for row in as_list(history.get("messages"))]
-    answers = [row for row in rows if _belongs_to(row, run_id)]
-    if answers and (fate := _fate_of(answers[-1])) is not None:
-        texts = [_text(row) for row in answers if row.get("role") == "assistant"]
-        return RunTrace(fate=fate, text="\n\n".join(text for text in texts if text))
-    if not answers and not any(row.get("idempotencyKey") == f"{run_id}:user" for row in rows):
-        return RunTrace(fate=RunFate.UNKNOWN)
-    successor = next(filter(None, map(_continuation, rows)), None) or next(iter(active), None)
-    if successor is None:
-        return RunTrace(fate=RunFate.INTERRUPTED)
-    later = trace_run(history, successor)
-    if later.fate in (RunFate.ANSWERED, RunFate.ABORTED, RunFate.FAILED):
-        return later
-    return RunTrace(fate=RunFate.CONTINUED, run_id=successor)
+    current = run_id
+    while current not in active:
+        own = [number for number, row in enumerate(rows) if _belongs_to(row, current)]
+        if not own:
+            return RunTrace(fate=RunFate.UNKNOWN)
+        answers = [rows[number] for number in own if rows[number].get("role") != "user"]
+        fate = _fate_of(answers[-1]) if answers else None
+        if fate is not None:
+            return RunTrace(fate=fate, text=_joined(answers))
+        # What continues a turn comes after it; a row before it continues an older one.
+        rows = rows[own[-1] + 1 :]
+        successor = next(filter(None, map(_continuation, rows)), None) or next(iter(active), None)
+        if successor is None:
+            break
+        current = successor
+    if current != run_id:
+        return RunTrace(fate=RunFate.CONTINUED, run_id=current)
+    return RunTrace(fate=RunFate.RUNNING if current in active else RunFate.INTERRUPTED)
 
 
 def _continuation(row: JsonObject) -> str | None:
     """Return the id of the run that this row starts in place of an interrupted one."""
-    provenance = as_object(row.get("provenance"))
-    key = as_text(row.get("idempotencyKey"))
-    if provenance.get("sourceTool") != RESTART_RECOVERY or key is None:
+    key = as_text(row.get("idempotencyKey")) or ""
+    if as_object(row.get("provenance")).get("sourceTool") != RESTART_RECOVERY:
         return None
-    return key.removesuffix(":user")
+    return key.removesuffix(_USER_KEY) if key.endswith(_USER_KEY) else None
 
 
 def _active_runs(history: JsonObject) -> list[str]:
@@ -85,23 +93,35 @@ def _active_runs(history: JsonObject) -> list[str]:
 
 
 def _belongs_to(row: JsonObject, run_id: str) -> bool:
-    return (
-        row.get("role") in ("assistant", "toolResult")
-        and as_object(row.get("__openclaw")).get("runId") == run_id
-    )
+    if row.get("idempotencyKey") == f"{run_id}{_USER_KEY}":
+        return True
+    is_answer = row.get("role") in ("assistant", "toolResult") or _is_failure(row)
+    return is_answer and as_object(row.get("__openclaw")).get("runId") == run_id
+
+
+def _is_failure(row: JsonObject) -> bool:
+    """Tell whether a row stands for an answer that did not come about."""
+    return row.get("role") == "custom" and row.get("customType") == FAILED_BEFORE_REPLY
 
 
 def _fate_of(last_row: JsonObject) -> RunFate | None:
     """Return how a run ended by its last row, None when that row is not an end."""
     if last_row.get("openclawAbort"):
         return RunFate.ABORTED
+    if _is_failure(last_row):
+        return RunFate.FAILED
     match last_row.get("stopReason"):
-        case "stop" if _text(last_row):
+        case "stop" | "length" if _text(last_row):
             return RunFate.ANSWERED
-        case "stop" | "error":
+        case "stop" | "length" | "error" | "aborted":
             return RunFate.FAILED
         case _:
             return None
+
+
+def _joined(answers: list[JsonObject]) -> str:
+    texts = [_text(row) for row in answers if row.get("role") == "assistant"]
+    return "\n\n".join(text for text in texts if text)
 
 
 def _text(row: JsonObject) -> str:
