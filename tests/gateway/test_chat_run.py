@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from custom_components.openclaw_voice.gateway import chat as chat_module, chat_run
-from custom_components.openclaw_voice.gateway.chat_run import ChatRun, Patience
+from custom_components.openclaw_voice.gateway.chat_run import ChatRun
 from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
     CannotConnectError,
@@ -25,6 +25,7 @@ from custom_components.openclaw_voice.gateway.run_items import (
     RunOutcome,
     ToolActivity,
 )
+from custom_components.openclaw_voice.gateway.run_request import Patience
 from tests.fakes import frames, refusals
 from tests.fakes.frames import (
     abort_settled,

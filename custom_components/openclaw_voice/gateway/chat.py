@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import logging
 from typing import TYPE_CHECKING, Final
 
-from .chat_run import ChatRun, Patience, RunRequest
+from .chat_run import ChatRun
 from .errors import GatewayError
 from .frames import GatewayEvent, as_text
+from .run_request import Patience, RunRequest
 
 if TYPE_CHECKING:
     from .client import GatewayClient

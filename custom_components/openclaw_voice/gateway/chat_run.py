@@ -6,10 +6,8 @@ the history's (`recovery`); here are the waits, their limits and the order of ev
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 import logging
 from typing import TYPE_CHECKING, Final, Self
-import uuid
 
 from .errors import (
     GatewayError,
@@ -19,11 +17,12 @@ from .errors import (
     RunTimeoutError,
     TransportError,
 )
-from .frames import GatewayEvent, JsonObject, Response
+from .frames import GatewayEvent, Response
 from .models import HelloOk
 from .recovery import RunFate, trace_run
 from .run_items import RunItem
 from .run_reader import RunReader
+from .run_request import Patience, RunRequest
 
 if TYPE_CHECKING:
     from .client import GatewayClient
@@ -63,41 +62,6 @@ REQUEST_LIMIT: Final = 15.0
 HISTORY_ROWS: Final = 50
 HISTORY_CHARACTERS: Final = 500_000
 """The most `chat.history` returns of one text."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a turn waits for its run. Seconds."""
-
-    silence: float = 120.0
-    """Without any frame of the run."""
-
-    total: float = 240.0
-    """From start to end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
-    """What a run is asked to do."""
-
-    session_key: str
-    message: str = field(repr=False)
-    instructions: str | None = field(default=None, repr=False)
-    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    """Chosen by us: it is the idempotency key, so that repeating the request is safe."""
-
-    def params(self, patience: Patience) -> JsonObject:
-        """Return the params of the `agent` request."""
-        params: JsonObject = {
-            "message": self.message,
-            "sessionKey": self.session_key,
-            "idempotencyKey": self.run_id,
-            # The gateway's own deadline is two days. Ours comes first; this one is the net below.
-            "timeout": round(patience.total) + round(RECOVERY_LIMIT),
-        }
-        if self.instructions:
-            params["extraSystemPrompt"] = self.instructions
-        return params
 
 
 class ChatRun:
