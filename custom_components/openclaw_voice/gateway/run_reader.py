@@ -9,7 +9,16 @@ from dataclasses import replace
 from typing import Final
 
 from .errors import EmptyAnswerError, GatewayError, RunFailedError
-from .frames import ErrorShape, GatewayEvent, JsonObject, Response, as_list, as_object, as_text
+from .frames import (
+    ErrorShape,
+    GatewayEvent,
+    JsonObject,
+    Response,
+    as_list,
+    as_object,
+    as_text,
+    whole_characters,
+)
 from .recovery import RunFate, RunTrace
 from .redact import redact
 from .run_items import (
@@ -30,7 +39,9 @@ MAX_RESULT_LENGTH: Final = 2_000
 """Characters of a tool's result that are kept: enough to show, too few to flood."""
 
 MAX_WAITING_TOOLS: Final = 256
-"""Tool calls that may wait to be fetched; further ones are dropped. Text is never dropped."""
+"""Starts and ends of tool calls that may wait to be fetched; the calls that start when so many do
+are dropped as a whole. Text is never dropped.
+"""
 
 _INTERIM: Final = frozenset({"accepted", "in_flight", "started", "pending"})
 """Statuses of an `agent` response that is not its last one."""
@@ -54,6 +65,9 @@ class RunReader:
         self._disposition: str | None = None
         self._failure: RunFailedError | None = None
         self._tools: dict[str, ToolActivity] = {}
+        """What the end of each call that goes on will be."""
+
+        self._known_calls: set[str] = set()
         self._waiting_tools = 0
 
     @property
@@ -81,7 +95,7 @@ class RunReader:
 
     def read_response(self, response: Response) -> bool:
         """Read a response of the `agent` call; return whether it is the last one."""
-        status = response.payload.get("status")
+        status = as_text(response.payload.get("status"))
         if response.error is None and status in _INTERIM:
             return False
         if self.has_ended:
@@ -110,9 +124,10 @@ class RunReader:
 
     def restart(self) -> None:
         """The gateway starts the turn over under another run id: what it said before is void."""
+        self._end_all_tools()
         self._text.restart()
         self._uses_chat_text = False
-        self._tools.clear()
+        self._disposition = None
         self.needs_response = False
         self._failure = None
 
@@ -150,12 +165,13 @@ class RunReader:
 
     def _read_chat_final(self, payload: JsonObject) -> None:
         text = _message_text(payload) or self._text.whole
-        if text:
-            message = as_object(payload.get("message"))
+        message = as_object(payload.get("message"))
+        links = _message_links(message)
+        if text or links:
             self._finish(
                 RunOutcome.ANSWERED,
                 text,
-                links=_message_links(message),
+                links=links,
                 is_from_gateway=message.get("model") == "gateway-injected"
                 or message.get("provider") == "openclaw",
             )
@@ -202,15 +218,7 @@ class RunReader:
             return
         match data.get("phase"):
             case "start" if call_id not in self._tools:
-                self._tools[call_id] = ToolActivity(call_id=call_id, name=name, phase=ToolPhase.END)
-                self._add_tool(
-                    ToolActivity(
-                        call_id=call_id,
-                        name=name,
-                        phase=ToolPhase.START,
-                        arguments=as_object(data.get("args")),
-                    )
-                )
+                self._start_tool(call_id, name, arguments=as_object(data.get("args")))
             case "result" if call_id in self._tools:
                 self._tools[call_id] = replace(
                     self._tools[call_id],
@@ -224,13 +232,29 @@ class RunReader:
         if call_id is None or name is None:
             return
         title = as_text(data.get("title"))
-        end = self._tools.pop(call_id, None)
-        if end is None:
+        if call_id not in self._known_calls:
             # Its `tool` frames went to another connection, or were lost.
-            end = ToolActivity(call_id=call_id, name=name, phase=ToolPhase.END)
-            self._add_tool(replace(end, phase=ToolPhase.START, title=title))
-        is_error = end.is_error or data.get("status") == "failed"
-        self._add_tool(replace(end, title=title, is_error=is_error))
+            self._start_tool(call_id, name, title=title)
+        end = self._tools.pop(call_id, None)
+        if end is not None:
+            is_error = end.is_error or data.get("status") == "failed"
+            self._add_tool(replace(end, title=title, is_error=is_error))
+
+    def _start_tool(
+        self,
+        call_id: str,
+        name: str,
+        *,
+        title: str | None = None,
+        arguments: JsonObject | None = None,
+    ) -> None:
+        self._known_calls.add(call_id)
+        if self._waiting_tools >= MAX_WAITING_TOOLS:
+            return
+        end = ToolActivity(call_id=call_id, name=name, phase=ToolPhase.END)
+        self._tools[call_id] = end
+        start = replace(end, phase=ToolPhase.START, title=title, arguments=arguments or {})
+        self._add_tool(start)
 
     def _end_all_tools(self) -> None:
         """The agent speaks again, so its tools are done, told or not."""
@@ -239,9 +263,8 @@ class RunReader:
             self._add_tool(end)
 
     def _add_tool(self, activity: ToolActivity) -> None:
-        if self._waiting_tools < MAX_WAITING_TOOLS:
-            self._waiting_tools += 1
-            self.items.append(activity)
+        self._waiting_tools += 1
+        self.items.append(activity)
 
     # the last response of the call
 
@@ -294,6 +317,7 @@ class RunReader:
             self.items.append(item)
 
     def _fail(self, error: GatewayError) -> None:
+        self._end_all_tools()
         self.error = error
 
     def _finish(
@@ -352,4 +376,4 @@ def _result_text(result: object) -> str | None:
     blocks = as_list(as_object(result).get("content"))
     texts = [as_text(as_object(block).get("text")) for block in blocks]
     text = "\n".join(text for text in texts if text)
-    return text[:MAX_RESULT_LENGTH] or None
+    return whole_characters(text[:MAX_RESULT_LENGTH]) or None
