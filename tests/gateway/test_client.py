@@ -48,6 +48,33 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 # states
 
 
+async def test_journal_tells_what_happened_to_the_connection(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """Each change of the state, with the error that led to it and no other."""
+    await gateway.drop(1012, "service restart")
+    await reached(client, ClientState.RETRY_WAIT)
+    gateway.hello = refusals.token_mismatch()
+    await reached(client, ClientState.REFUSED)
+    gateway.hello = None
+    client.retry_now()
+    await client.wait_ready(5)
+    await client.stop()
+    assert [(entry.state, entry.category, entry.code) for entry in client.journal] == [
+        ("connecting", None, None),
+        ("ready", None, None),
+        ("retry_wait", "connection_lost", 1012),
+        ("connecting", None, None),
+        ("refused", "invalid_auth", None),
+        ("connecting", None, None),
+        ("ready", None, None),
+        ("stopped", None, None),
+    ]
+    times = [entry.at for entry in client.journal]
+    assert times == sorted(times)
+    assert times[-1] <= datetime.now(UTC)
+
+
 async def test_stopped_to_connecting_to_ready(
     gateway: ScriptedGateway, settings: ConnectionSettings
 ) -> None:
@@ -250,7 +277,7 @@ async def test_stable_connection_forgets_what_went_wrong_before(
     await gateway.drop()
     await reached(client, ClientState.RETRY_WAIT)
     await reached(client, ClientState.READY)
-    monkeypatch.setattr(client_module, "STABLE_AFTER", 0.0)
+    monkeypatch.setattr(retry, "STABLE_AFTER", 0.0)
     await gateway.drop()
     assert (await reached(client, ClientState.RETRY_WAIT)).attempts == 1
 
@@ -259,7 +286,7 @@ async def test_loss_after_a_while_is_not_a_quick_one(
     gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that lasts longer than a moment breaks the row of quick losses."""
-    monkeypatch.setattr(client_module, "QUICK_LOSS", 0.0)
+    monkeypatch.setattr(retry, "QUICK_LOSS", 0.0)
     for number in range(2, 6):
         await gateway.drop()
         assert not (await reached(client, ClientState.RETRY_WAIT)).is_repeating

@@ -11,6 +11,7 @@ from custom_components.openclaw_voice.gateway.errors import (
     UNKNOWN_RATE_LIMIT_WAIT,
     AccessError,
     CannotConnectError,
+    CertificateChangedError,
     ConnectionLostError,
     CredentialsRejectedError,
     GatewayError,
@@ -113,6 +114,16 @@ def test_a_refused_request_says_its_code() -> None:
             MissingRightsError("x", missing=("operator.read",)),
             {"missing": ("operator.read",), "detail_code": None},
             id="rights",
+        ),
+        pytest.param(
+            MissingRightsError("x", detail_code="AUTH_SCOPE_MISMATCH"),
+            {"missing": (), "detail_code": "AUTH_SCOPE_MISMATCH"},
+            id="rights of a token",
+        ),
+        pytest.param(
+            CertificateChangedError("x", fingerprint="ab"),
+            {"fingerprint": "ab", "detail_code": None},
+            id="certificate",
         ),
         pytest.param(
             PairingRequiredError("x", request_id="r", reason="not-paired"),

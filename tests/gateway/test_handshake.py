@@ -9,6 +9,7 @@ from hypothesis import given
 import pytest
 
 from custom_components.openclaw_voice.gateway.errors import (
+    AccessError,
     CannotConnectError,
     CredentialsRejectedError,
     GatewayError,
@@ -18,6 +19,7 @@ from custom_components.openclaw_voice.gateway.errors import (
     PairingRequiredError,
     ProtocolError,
     RateLimitedError,
+    SetupCodeRejectedError,
     SignatureRejectedError,
     UnsupportedVersionError,
 )
@@ -332,8 +334,13 @@ WAIT_FOR_PERSON = (Action.WAIT_FOR_PERSON, None)
                 "AUTH_UNAUTHORIZED",
                 "AUTH_REQUIRED",
                 "AUTH_DEVICE_TOKEN_MISMATCH",
-                "AUTH_BOOTSTRAP_TOKEN_INVALID",
             )
+        ),
+        pytest.param(
+            refused(detail="AUTH_BOOTSTRAP_TOKEN_INVALID"),
+            SetupCodeRejectedError,
+            WAIT_FOR_PERSON,
+            id="setup code",
         ),
         pytest.param(
             refused(detail="AUTH_SCOPE_MISMATCH"),
@@ -414,6 +421,23 @@ def test_a_refusal_leads_to_the_documented_reaction(
     assert type(found) is kind
     assert str(found) == "no"
     assert (decision.action, decision.delay) == reaction
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AUTH_TOKEN_MISMATCH",
+        "AUTH_DEVICE_TOKEN_MISMATCH",
+        "AUTH_BOOTSTRAP_TOKEN_INVALID",
+        "AUTH_SCOPE_MISMATCH",
+    ],
+)
+def test_a_refusal_tells_which_credential_it_is_about(code: str) -> None:
+    """A person who is asked for a new one must know which."""
+    found = refusal(refused(detail=code))
+
+    assert isinstance(found, AccessError)
+    assert found.detail_code == code
 
 
 def test_a_refused_device_token_leads_to_the_stored_secret() -> None:

@@ -6,6 +6,7 @@ import pytest
 from custom_components.openclaw_voice.gateway.errors import (
     AccessError,
     CannotConnectError,
+    CertificateChangedError,
     ConnectionLostError,
     CredentialsRejectedError,
     GatewayError,
@@ -17,9 +18,11 @@ from custom_components.openclaw_voice.gateway.errors import (
     ProtocolError,
     ProxyRefusedError,
     RateLimitedError,
+    SetupCodeRejectedError,
     SignatureRejectedError,
     TlsError,
     UnsupportedVersionError,
+    UntrustedCertificateError,
 )
 from custom_components.openclaw_voice.gateway.retry import (
     JITTER,
@@ -35,6 +38,7 @@ NETWORK_ERRORS = [
     pytest.param(CannotConnectError("refused"), id="refused"),
     pytest.param(CannotConnectError("draining", status=503), id="http 503"),
     pytest.param(TlsError("certificate"), id="tls"),
+    pytest.param(UntrustedCertificateError("self-signed"), id="untrusted"),
     pytest.param(ConnectionLostError(1006), id="1006"),
     pytest.param(ConnectionLostError(1012, "service restart"), id="1012"),
     pytest.param(ConnectionLostError(1013, "gateway starting"), id="1013"),
@@ -44,6 +48,8 @@ NETWORK_ERRORS = [
 ]
 PERSON_ERRORS = [
     pytest.param(CredentialsRejectedError("x"), id="credentials"),
+    pytest.param(SetupCodeRejectedError("x"), id="setup code"),
+    pytest.param(CertificateChangedError("x", fingerprint="ab"), id="certificate"),
     pytest.param(MissingRightsError("x"), id="rights"),
     pytest.param(ProxyRefusedError("x", status=403), id="proxy"),
     pytest.param(GatewayMisconfiguredError("x"), id="misconfigured"),

@@ -24,8 +24,9 @@ from .errors import (
     ProtocolError,
 )
 from .frames import GatewayEvent, JsonObject
+from .journal import Journal, JournalEntry
 from .models import ConnectionSettings, HelloOk
-from .retry import QUICK_LOSS, STABLE_AFTER, Action, Decision, Outcome, decide
+from .retry import Action, Decision, History, decide
 from .status import Status
 
 _LOGGER = logging.getLogger(__name__)
@@ -99,7 +100,8 @@ class GatewayClient:
         self._settings = settings
         self._snapshot = ClientSnapshot()
         self._connection: Connection | None = None
-        self._history = _History()
+        self._history = History()
+        self._journal = Journal()
         self._tasks: asyncio.TaskGroup | None = None
         self._children: set[asyncio.Task[None]] = set()
         self._finished = asyncio.Event()
@@ -118,6 +120,11 @@ class GatewayClient:
     def snapshot(self) -> ClientSnapshot:
         """The state now."""
         return self._snapshot
+
+    @property
+    def journal(self) -> tuple[JournalEntry, ...]:
+        """What happened to the connection lately, oldest first; safe to show."""
+        return self._journal.entries
 
     @property
     def is_stopped(self) -> bool:
@@ -344,7 +351,9 @@ class GatewayClient:
     def _show(self, snapshot: ClientSnapshot) -> None:
         if snapshot == self._snapshot:
             return
-        self._snapshot = snapshot
+        before, self._snapshot = self._snapshot, snapshot
+        error = None if snapshot.error is before.error else snapshot.error
+        self._journal.note(datetime.now(UTC), snapshot.state, error)
         self._state_changed.set()
         for callback in tuple(self._state_subscribers):
             _call(callback, self._snapshot)
@@ -354,36 +363,6 @@ class GatewayClient:
             self.chat.take(event)
         for callback in tuple(self._event_subscribers):
             _call(callback, event)
-
-
-class _History:
-    """What went wrong in a row, as far as the retry policy asks."""
-
-    def __init__(self) -> None:
-        self.failures = 0
-        self._quick_losses = 0
-        self._protocol_errors = 0
-
-    def note(self, error: GatewayError, ready_for: float | None) -> None:
-        """Note the end of a connection that was ready for so many seconds, or never."""
-        if ready_for is not None and ready_for >= STABLE_AFTER:
-            self.failures = self._quick_losses = self._protocol_errors = 0
-        elif ready_for is not None and ready_for < QUICK_LOSS:
-            self._quick_losses += 1
-        elif ready_for is not None:
-            self._quick_losses = 0
-        self._protocol_errors = self._protocol_errors + 1 if isinstance(error, ProtocolError) else 0
-        self.failures += 1
-
-    def outcome(self, error: GatewayError, *, has_other_credential: bool) -> Outcome:
-        """Return the outcome just noted."""
-        return Outcome(
-            error=error,
-            failures=self.failures - 1,
-            quick_losses=self._quick_losses,
-            protocol_errors=self._protocol_errors,
-            has_other_credential=has_other_credential,
-        )
 
 
 def _call[T](callback: Callable[[T], None], value: T) -> None:

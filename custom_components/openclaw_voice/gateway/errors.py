@@ -3,10 +3,13 @@
 GatewayError
     TransportError            retry: the network or the process on the other side
         CannotConnectError    .status of a refused upgrade, .retry_after when the gateway says when
-        TlsError              the certificate, or TLS itself
+        TlsError              TLS itself
+            UntrustedCertificateError  nobody we trust vouches for the certificate
         ConnectionLostError   .code .reason; sent requests may or may not have run
     AccessError               do not retry: a person must act
-        CredentialsRejectedError
+        CredentialsRejectedError  .detail_code says which one
+            SetupCodeRejectedError   wrong, expired or used up
+        CertificateChangedError  .fingerprint of what answers instead of the pinned certificate
         MissingRightsError    hello came, but without the scopes we need
         PairingRequiredError  .request_id to show to the user
         ProxyRefusedError     a reverse proxy stands between us and the gateway
@@ -69,6 +72,12 @@ class TlsError(TransportError):
     category = "tls"
 
 
+class UntrustedCertificateError(TlsError):
+    """Nobody we trust vouches for the certificate: self-signed, expired, or for another name."""
+
+    category = "untrusted_certificate"
+
+
 class ConnectionLostError(TransportError):
     """A connection ended. Unknown whether requests in flight ran."""
 
@@ -98,14 +107,33 @@ class CredentialsRejectedError(AccessError):
     category = "invalid_auth"
 
 
+class SetupCodeRejectedError(CredentialsRejectedError):
+    """The setup code is wrong, expired or used up; a new one is needed."""
+
+    category = "setup_code_rejected"
+
+
+class CertificateChangedError(AccessError):
+    """Another certificate answers than the pinned one, or none."""
+
+    category = "certificate_changed"
+
+    def __init__(self, message: str, *, fingerprint: str | None) -> None:
+        """`fingerprint` is the SHA-256 of what answers, lower-case hex; None without TLS."""
+        super().__init__(message)
+        self.fingerprint = fingerprint
+
+
 class MissingRightsError(AccessError):
     """We are connected, but may not do what we are for."""
 
     category = "missing_rights"
 
-    def __init__(self, message: str, *, missing: tuple[str, ...] = ()) -> None:
-        """`missing` holds the scopes that were asked for and not granted."""
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, missing: tuple[str, ...] = (), detail_code: str | None = None
+    ) -> None:
+        """`missing` holds the scopes that were asked for and not granted, as far as known."""
+        super().__init__(message, detail_code=detail_code)
         self.missing = missing
 
 

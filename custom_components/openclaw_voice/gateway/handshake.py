@@ -16,6 +16,7 @@ from .errors import (
     PairingRequiredError,
     ProtocolError,
     RateLimitedError,
+    SetupCodeRejectedError,
     SignatureRejectedError,
     UnsupportedVersionError,
 )
@@ -45,7 +46,6 @@ _CREDENTIALS_REJECTED: Final = frozenset(
         "AUTH_UNAUTHORIZED",
         "AUTH_REQUIRED",
         "AUTH_DEVICE_TOKEN_MISMATCH",
-        "AUTH_BOOTSTRAP_TOKEN_INVALID",
     }
 )
 _MISCONFIGURED: Final = frozenset({"AUTH_IDENTITY_HEADER_REQUIRED", "AUTH_VERIFIED_USER_REQUIRED"})
@@ -185,7 +185,9 @@ def _authentication(error: ErrorShape) -> GatewayError | None:
     if code == "AUTH_RATE_LIMITED":
         return RateLimitedError(error.message, retry_after=error.retry_after)
     if code == "AUTH_SCOPE_MISMATCH":
-        return MissingRightsError(error.message)
+        return MissingRightsError(error.message, detail_code=code)
+    if code == "AUTH_BOOTSTRAP_TOKEN_INVALID":
+        return SetupCodeRejectedError(error.message, detail_code=code)
     if code in _CREDENTIALS_REJECTED:
         return CredentialsRejectedError(error.message, detail_code=code)
     if (

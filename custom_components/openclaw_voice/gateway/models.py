@@ -73,6 +73,12 @@ class ConnectionSettings:
     ssl_context: ssl.SSLContext | None = None
     """Needed for `wss://`; made by the caller, because making one blocks the loop."""
 
+    certificate_pin: str | None = None
+    """SHA-256 of the only certificate to accept (DER), lower-case hex.
+
+    It takes the place of verification, so `ssl_context` must be one that does not verify.
+    """
+
     role: str = "operator"
     scopes: tuple[str, ...] = DEFAULT_SCOPES
     required_scopes: tuple[str, ...] = (READ, WRITE)

@@ -79,6 +79,39 @@ class Outcome:
     """Another credential than the refused one is stored."""
 
 
+class History:
+    """What went wrong in a row, as far as the retry policy asks."""
+
+    def __init__(self) -> None:
+        """Begin without any trouble."""
+        self.failures = 0
+        """Failed attempts in a row."""
+
+        self._quick_losses = 0
+        self._protocol_errors = 0
+
+    def note(self, error: GatewayError, ready_for: float | None) -> None:
+        """Note the end of a connection that was ready for so many seconds, or never."""
+        if ready_for is not None and ready_for >= STABLE_AFTER:
+            self.failures = self._quick_losses = self._protocol_errors = 0
+        elif ready_for is not None and ready_for < QUICK_LOSS:
+            self._quick_losses += 1
+        elif ready_for is not None:
+            self._quick_losses = 0
+        self._protocol_errors = self._protocol_errors + 1 if isinstance(error, ProtocolError) else 0
+        self.failures += 1
+
+    def outcome(self, error: GatewayError, *, has_other_credential: bool) -> Outcome:
+        """Return the outcome just noted."""
+        return Outcome(
+            error=error,
+            failures=self.failures - 1,
+            quick_losses=self._quick_losses,
+            protocol_errors=self._protocol_errors,
+            has_other_credential=has_other_credential,
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The answer to an outcome."""
@@ -96,7 +129,7 @@ def decide(outcome: Outcome, *, chance: float) -> Decision:
 
     | outcome | decision |
     | --- | --- |
-    | network error, close, HTTP 5xx | 1 s, doubling to 30 s, with jitter |
+    | network error, TLS, untrusted certificate, close, HTTP 5xx | 1 s, doubling to 30 s, with jitter |
     | the gateway says when (starting) | when it says |
     | three quick losses or protocol errors in a row | the longest wait |
     | rate limited | its time, else five minutes |
@@ -104,6 +137,7 @@ def decide(outcome: Outcome, *, chance: float) -> Decision:
     | device token refused, another credential stored | that one, at once |
     | signature refused | one more try, then a person |
     | credentials, rights, version, proxy, handshake refused | a person |
+    | another certificate than the pinned one | a person |
 
     Args:
         outcome: What happened.
