@@ -113,7 +113,7 @@ class OpenClawConfigFlow(ConfigFlow, domain=DOMAIN):
             status = Status(connection)
             gateway_id = await status.gateway_id()
             self._agents = await status.agents()
-            self._data = entry_data(url, secret, self._identity, connection.hello)
+            self._data = entry_data(data, connection.hello)
         return gateway_id
 
     async def _choose_agents(self) -> ConfigFlowResult:

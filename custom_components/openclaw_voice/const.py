@@ -11,6 +11,9 @@ SUBENTRY_AGENT: Final = "agent"
 
 CONF_AGENT_ID: Final = "agent_id"
 CONF_AGENTS: Final = "agents"
+CONF_BOOTSTRAP_TOKEN: Final = "bootstrap_token"  # noqa: S105 - the name of a field
+CONF_CERTIFICATE_PIN: Final = "certificate_pin"
 CONF_DEVICE_TOKEN: Final = "device_token"  # noqa: S105 - the name of a field
 CONF_PRIVATE_KEY: Final = "private_key"
 CONF_SCOPES: Final = "scopes"
+CONF_SETUP_CODE: Final = "setup_code"

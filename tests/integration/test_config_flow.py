@@ -317,7 +317,7 @@ async def test_a_gateway_with_tls_is_verified(
     async with ScriptedGateway(ssl_context=server_side) as gateway:
         introduce(gateway)
         form = await submit(hass, await begin(hass), gateway.url)
-        assert form["errors"] == {"base": "tls"}
+        assert form["errors"] == {"base": "untrusted_certificate"}
         with patch(
             "custom_components.openclaw_voice.entry_data.get_default_context",
             return_value=client_side,
