@@ -16,6 +16,7 @@ from custom_components.openclaw_voice.gateway import errors as errors_module
 from custom_components.openclaw_voice.gateway.errors import (
     AccessError,
     CannotConnectError,
+    CertificateChangedError,
     ConnectionLostError,
     CredentialsRejectedError,
     GatewayError,
@@ -31,9 +32,11 @@ from custom_components.openclaw_voice.gateway.errors import (
     RequestTimeoutError,
     RunError,
     RunFailedError,
+    SetupCodeRejectedError,
     SignatureRejectedError,
     TlsError,
     UnsupportedVersionError,
+    UntrustedCertificateError,
 )
 
 from .source import load_json
@@ -99,6 +102,8 @@ def test_every_class_of_the_error_module_belongs_to_the_tree() -> None:
 INSTANCES: list[tuple[GatewayError, type[HomeAssistantError], dict[str, str]]] = [
     (CannotConnectError("x"), ConfigEntryNotReady, {}),
     (TlsError("x"), ConfigEntryNotReady, {}),
+    (UntrustedCertificateError("x"), ConfigEntryNotReady, {}),
+    (CertificateChangedError("x", fingerprint="ab"), ConfigEntryError, {}),
     (ConnectionLostError(1006), ConfigEntryNotReady, {}),
     (NotAGatewayError("x"), ConfigEntryNotReady, {}),
     (ProtocolError("x"), ConfigEntryNotReady, {}),
@@ -115,6 +120,7 @@ INSTANCES: list[tuple[GatewayError, type[HomeAssistantError], dict[str, str]]] =
         {"command": "openclaw devices approve"},
     ),
     (CredentialsRejectedError("x"), ConfigEntryAuthFailed, {}),
+    (SetupCodeRejectedError("x"), ConfigEntryAuthFailed, {}),
     (MissingRightsError("x", missing=("a", "b")), ConfigEntryError, {"missing": "a, b"}),
     (MissingRightsError("x"), ConfigEntryError, {"missing": "–"}),
     (ProxyRefusedError("x", status=403), ConfigEntryError, {"status": "403"}),
