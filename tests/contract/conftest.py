@@ -14,6 +14,7 @@ import pytest
 import pytest_socket
 
 from custom_components.openclaw_voice.gateway.client import GatewayClient
+from custom_components.openclaw_voice.gateway.connection import Connection
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
 from demo.gateway import GatewayProcess
@@ -43,6 +44,12 @@ class Server:
     version: str
     approve: Callable[[str], Awaitable[None]]
     """What the owner does with a request of a device seen at `remote_url`."""
+
+    remove: Callable[[str], Awaitable[None]]
+    """What the owner does with the id of such a device that is not wanted any more."""
+
+    setup_code: Callable[[], Awaitable[str]]
+    """What the owner makes for a device that is to come to `remote_url`."""
 
     restart: Callable[[], Awaitable[None]]
     """Kill it and start it again."""
@@ -88,6 +95,9 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
         async def approve(request_id: str) -> None:
             remote.approve(request_id)
 
+        async def setup_code() -> str:
+            return remote.setup_code()
+
         yield Server(
             url=gateway.url,
             remote_url=remote.url,
@@ -95,6 +105,8 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
             secret=gateway.secret,
             version=VERSION,
             approve=approve,
+            remove=remote.remove,
+            setup_code=setup_code,
             restart=gateway.restart,
         )
 
@@ -108,11 +120,28 @@ async def real_server(real_gateway: GatewayProcess) -> AsyncGenerator[Server]:
     async def approve(request_id: str) -> None:
         await real_gateway.command("devices", "approve", request_id)
 
+    async def remove(device_id: str) -> None:
+        async with Connection(owner) as connection:
+            await connection.request("device.pair.remove", {"deviceId": device_id})
+
+    async def setup_code() -> str:
+        # It wants an address of a home network; the one of a test machine may be none.
+        address = f"ws://192.168.0.2:{real_gateway.port}"
+        return await real_gateway.command("qr", "--setup-code-only", "--url", address)
+
     async def restart() -> None:
         real_gateway.kill()
         await real_gateway.start()
 
     url = f"ws://127.0.0.1:{real_gateway.port}"
+    owner = ConnectionSettings(
+        url=url,
+        credentials=Credentials(secret=real_gateway.token),
+        identity=DeviceIdentity.create(),
+        client_version="0.1.0",
+        scopes=("operator.pairing", "operator.admin"),
+        required_scopes=("operator.pairing", "operator.admin"),
+    )
     async with Network(url) as network:
         yield Server(
             url=url,
@@ -121,6 +150,8 @@ async def real_server(real_gateway: GatewayProcess) -> AsyncGenerator[Server]:
             secret=real_gateway.token,
             version=real_gateway.version,
             approve=approve,
+            remove=remove,
+            setup_code=setup_code,
             restart=restart,
         )
 

@@ -7,6 +7,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 import hashlib
+import json
 import secrets
 from typing import Any, Final
 import uuid
@@ -14,9 +15,11 @@ import uuid
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from .agent_run import now_ms
 from .refusals import (
     PairingRequest,
     Refusal,
+    bootstrap_token_invalid,
     device_identity_required,
     device_refused,
     device_token_mismatch,
@@ -31,6 +34,7 @@ type JsonObject = dict[str, Any]
 
 PROTOCOL: Final = 4
 SIGNATURE_TOLERANCE_MS: Final = 120_000
+SETUP_CODE_VALID_MS: Final = 600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,9 @@ class Authorizer:
         self.pending: dict[str, PairingRequest] = {}
         """What waits for the owner, by device."""
 
+        self._bootstrap_tokens: dict[str, str | None] = {}
+        """Those of the setup codes that are valid, with the device that used one first."""
+
     def decide(self, params: JsonObject, challenge: JsonObject) -> Admission | Refusal:
         """Admit or refuse; `challenge` is the payload that was sent on this connection."""
         lowest, highest = params["minProtocol"], params["maxProtocol"]
@@ -77,6 +84,8 @@ class Authorizer:
         scopes = tuple(params.get("scopes", ()))
         if "deviceToken" in auth:
             return self._by_device_token(device, auth["deviceToken"], scopes)
+        if "bootstrapToken" in auth:
+            return self._by_bootstrap_token(device, auth["bootstrapToken"], scopes)
         if not secret:
             return token_missing()
         if not secrets.compare_digest(secret, self._secret):
@@ -104,6 +113,19 @@ class Authorizer:
         """Remove a device, as the owner does."""
         del self._devices[device_id]
 
+    def new_setup_code(self, url: str) -> str:
+        """Return a new setup code for clients that reach the gateway at `url`."""
+        token = secrets.token_urlsafe(32)
+        self._bootstrap_tokens[token] = None
+        expires = now_ms() + SETUP_CODE_VALID_MS
+        content = {"url": url, "bootstrapToken": token, "expiresAtMs": expires}
+        text = json.dumps(content, separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    def expire_setup_codes(self) -> None:
+        """Let more than ten minutes pass for all setup codes."""
+        self._bootstrap_tokens.clear()
+
     def _by_secret(self, device: JsonObject | None, scopes: tuple[str, ...]) -> Admission | Refusal:
         """Decide on a client that knows the shared secret."""
         if not self._is_remote:
@@ -130,6 +152,17 @@ class Authorizer:
         return Admission(
             method="device-token", scopes=scopes, device_token=token, device_id=device["id"]
         )
+
+    def _by_bootstrap_token(
+        self, device: JsonObject | None, token: str, scopes: tuple[str, ...]
+    ) -> Admission | Refusal:
+        """Decide on a client that shows a setup code; the code belongs to the first device."""
+        if device is None or token not in self._bootstrap_tokens:
+            return bootstrap_token_invalid()
+        if self._bootstrap_tokens[token] not in (None, device["id"]):
+            return bootstrap_token_invalid()
+        self._bootstrap_tokens[token] = device["id"]
+        return self._by_secret(device, scopes)
 
     def _ask_owner(
         self, device_id: str, scopes: tuple[str, ...], known: _Device | None

@@ -38,6 +38,7 @@ NEEDED_SCOPE: Final = {
     "gateway.identity.get": "operator.read",
 }
 SHUTDOWN: Final = {"type": "event", "event": "shutdown", "payload": {"reason": "gateway stopping"}}
+DEVICE_REMOVED: Final = 4001
 
 
 class SmallGateway(GatewayServer):
@@ -88,6 +89,17 @@ class SmallGateway(GatewayServer):
     def approve(self, request_id: str | None = None) -> None:
         """Approve a waiting device, as the owner does."""
         self.authorizer.approve(request_id)
+
+    async def remove(self, device_id: str) -> None:
+        """Remove a device, as the owner does; its connections are closed."""
+        self.authorizer.remove(device_id)
+        for client in self._open_clients():
+            if client.device_id == device_id:
+                await client.drop(DEVICE_REMOVED, "device removed")
+
+    def setup_code(self) -> str:
+        """Make a setup code, as the owner does."""
+        return self.authorizer.new_setup_code(self.url)
 
     async def kill(self) -> None:
         """End like a killed process: connections are cut, runs are lost, what was said stays."""
