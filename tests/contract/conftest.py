@@ -13,8 +13,9 @@ import uuid
 import pytest
 import pytest_socket
 
-from custom_components.openclaw_voice.gateway.client import GatewayClient
+from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
 from custom_components.openclaw_voice.gateway.connection import Connection
+from custom_components.openclaw_voice.gateway.errors import GatewayError
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
 from demo.gateway import GatewayProcess
@@ -22,6 +23,9 @@ from tests.fakes.frames import VERSION
 from tests.fakes.proxy import Network
 from tests.fakes.small_gateway import SmallGateway
 from tests.real import OWN_ADDRESS
+
+STATE_LIMIT = 30.0
+"""Seconds until a client must be in a state."""
 
 FAKE_TIME = 0.2
 """The fake's model speaks five times as fast as the real one's."""
@@ -70,17 +74,28 @@ class Server:
         self, settings: ConnectionSettings | None = None
     ) -> AbstractAsyncContextManager[GatewayClient]:
         """Run a client while the block lasts."""
-        return _running(GatewayClient(settings or self.settings()))
+        return running(GatewayClient(settings or self.settings()))
 
 
 @asynccontextmanager
-async def _running(client: GatewayClient) -> AsyncGenerator[GatewayClient]:
+async def running(client: GatewayClient) -> AsyncGenerator[GatewayClient]:
+    """Run a client while the block lasts."""
     loop = asyncio.create_task(client.run())
     try:
         yield client
     finally:
         await client.stop()
         await asyncio.wait_for(loop, 10)
+
+
+async def reached(client: GatewayClient, state: ClientState) -> GatewayError | None:
+    """Wait for a state and return the error it comes with."""
+    there = asyncio.Event()
+    unsubscribe = client.subscribe(lambda now: there.set() if now.state is state else None)
+    if client.snapshot.state is not state:
+        await asyncio.wait_for(there.wait(), STATE_LIMIT)
+    unsubscribe()
+    return client.snapshot.error
 
 
 @pytest.fixture

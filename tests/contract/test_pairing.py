@@ -1,6 +1,5 @@
 """A device from another host, from its first knock to its removal and back."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,6 @@ from custom_components.openclaw_voice.gateway.chat_run import ChatRun
 from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
     CredentialsRejectedError,
-    GatewayError,
     PairingRequiredError,
     RunLostError,
     SetupCodeRejectedError,
@@ -26,7 +24,7 @@ from custom_components.openclaw_voice.gateway.models import (
 from custom_components.openclaw_voice.gateway.run_items import ChatDelta
 from custom_components.openclaw_voice.gateway.setup_code import parse_setup_code
 
-from .conftest import Server
+from .conftest import Server, reached
 
 LIMIT = 30
 
@@ -48,16 +46,6 @@ def with_token(settings: ConnectionSettings, hello: HelloOk) -> ConnectionSettin
         credentials=Credentials(device_token=hello.device_token),
         granted_scopes=hello.scopes,
     )
-
-
-async def reached(client: GatewayClient, state: ClientState) -> GatewayError | None:
-    """Wait for a state and return the error it comes with."""
-    there = asyncio.Event()
-    unsubscribe = client.subscribe(lambda now: there.set() if now.state is state else None)
-    if client.snapshot.state is not state:
-        await asyncio.wait_for(there.wait(), LIMIT)
-    unsubscribe()
-    return client.snapshot.error
 
 
 async def removed_in_mid_turn(run: ChatRun, remove: Callable[[], Awaitable[None]]) -> None:

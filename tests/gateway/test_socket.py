@@ -2,12 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-import hashlib
 from pathlib import Path
 import ssl
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 import pytest
 
 from custom_components.openclaw_voice.gateway import socket as socket_module
@@ -21,6 +18,7 @@ from custom_components.openclaw_voice.gateway.errors import (
 )
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings
 from custom_components.openclaw_voice.gateway.socket import fetch_certificate_pin
+from tests.fakes.certificate import not_verifying, pin_of, serving
 from tests.fakes.gateway import ScriptedGateway
 
 from .conftest import settings_for
@@ -31,25 +29,14 @@ OTHER_PIN = "0" * 64
 @pytest.fixture
 async def tls_gateway(socket_enabled: None, certificate: Path) -> AsyncGenerator[ScriptedGateway]:
     """Return a gateway with a self-signed certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    async with ScriptedGateway(ssl_context=context) as gateway:
+    async with ScriptedGateway(ssl_context=serving(certificate)) as gateway:
         yield gateway
 
 
 @pytest.fixture
 def pin(certificate: Path) -> str:
     """Return the pin of that certificate."""
-    der = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
-    return hashlib.sha256(der).hexdigest()
-
-
-def not_verifying() -> ssl.SSLContext:
-    """Return a context that takes any certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+    return pin_of(certificate)
 
 
 async def open_error(settings: ConnectionSettings) -> GatewayError:
