@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import settings as property_settings
 import pytest
 
 from custom_components.openclaw_voice.gateway import retry
@@ -24,6 +25,10 @@ from tests.fakes.fixtures import gateway
 from tests.fakes.gateway import ScriptedGateway
 
 __all__ = ["gateway"]
+
+# The same examples in every run, and none that fails because the machine is busy.
+property_settings.register_profile("steady", deadline=None, derandomize=True)
+property_settings.load_profile("steady")
 
 LOCALHOST = IPv4Address("127.0.0.1")
 IDENTITY = DeviceIdentity.create()

@@ -155,6 +155,9 @@ CONTINUED = RunTrace(fate=RunFate.CONTINUED, run_id=NEXT)
             history(user(), preface(), tool_call()), INTERRUPTED, id="cut off in a tool call"
         ),
         pytest.param(
+            history(user(), user("new"), said(run_id="new")), INTERRUPTED, id="cut off long ago"
+        ),
+        pytest.param(
             history(user(), tool_call(), tool_result()), INTERRUPTED, id="cut off after a tool"
         ),
         pytest.param(history(user(), active=(NEXT,)), CONTINUED, id="continued by the active runs"),

@@ -136,6 +136,22 @@ def test_a_text_is_handed_out_as_it_grows(listener: Listener) -> None:
     assert items == [MessageStarted(), ChatDelta("Hel"), ChatDelta("lo"), ChatDelta(" you")]
 
 
+def test_half_an_emoji_waits_for_its_other_half(listener: Listener) -> None:
+    """The gateway counts an emoji as two, and may cut between them."""
+    listener.hear(("a", "Hi \ud83d"))
+    assert listener.messages == ["Hi "]
+
+    listener.hear(("a", "Hi 😀"))
+    assert listener.messages == ["Hi 😀"]
+
+
+def test_a_late_frame_of_an_earlier_message_says_nothing(listener: Listener) -> None:
+    """A message is over when the next one has begun."""
+    listener.hear(("a", "Let me look."), ("b", "It is"), ("a", "Let me look. Wait."))
+
+    assert listener.messages == ["Let me look.", "It is"]
+
+
 def test_a_run_without_text_has_no_message(listener: Listener) -> None:
     """A message starts with its first word, not before."""
     listener.hear(("a", ""))
