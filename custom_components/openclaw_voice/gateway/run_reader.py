@@ -248,6 +248,7 @@ class RunReader:
         title: str | None = None,
         arguments: JsonObject | None = None,
     ) -> None:
+        self._text.close_message()
         self._known_calls.add(call_id)
         if self._waiting_tools >= MAX_WAITING_TOOLS:
             return
