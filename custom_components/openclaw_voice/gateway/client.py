@@ -22,6 +22,7 @@ from .errors import (
     GatewayError,
     NotConnectedError,
     ProtocolError,
+    SignatureRejectedError,
 )
 from .frames import GatewayEvent, JsonObject
 from .models import ConnectionSettings, HelloOk
@@ -125,6 +126,16 @@ class GatewayClient:
         return self._is_stopping
 
     @property
+    def is_blocked(self) -> bool:
+        """Whether waiting a little brings no connection: somebody must act, or a limit runs."""
+        return self._is_stopping or self._snapshot.state in _BLOCKED
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether requests can be sent now."""
+        return self._connection is not None and self._connection.is_open
+
+    @property
     def connection(self) -> Connection:
         """The ready connection.
 
@@ -179,7 +190,11 @@ class GatewayClient:
         if self._tasks is None or self._is_stopping:
             work.close()
             return False
-        task = self._tasks.create_task(work, name=name)
+        try:
+            task = self._tasks.create_task(work, name=name)
+        except RuntimeError:
+            work.close()  # The group is just being cancelled.
+            return False
         self._children.add(task)
         task.add_done_callback(self._children.discard)
         return True
@@ -222,9 +237,9 @@ class GatewayClient:
             self._try_now()
 
     def use_settings(self, settings: ConnectionSettings) -> None:
-        """Use other settings from the next attempt on, and make it now if the client waits."""
+        """Use other settings from the next attempt on; make it now, as `retry_now` does."""
         self._settings = settings
-        self._try_now()
+        self.retry_now()
 
     async def request(
         self, method: str, params: JsonObject | None = None, *, timeout: float = REQUEST_TIMEOUT
@@ -269,8 +284,9 @@ class GatewayClient:
                     self._on_not_ready(connection)
         except GatewayError as err:
             error = err
-        except Exception as err:  # a bug of ours must not end the loop for ever
-            _LOGGER.exception("Unexpected error in the connection")
+        except Exception as err:  # noqa: BLE001 - a bug of ours must not end the loop for ever
+            # Without the traceback's values: they may hold anything of a frame.
+            _LOGGER.error("Unexpected %s in the connection", type(err).__name__)
             error = ProtocolError(f"unexpected {type(err).__name__}")
         self._history.note(error, None if ready_at is None else loop.time() - ready_at)
         return error
@@ -305,6 +321,8 @@ class GatewayClient:
             known = self._settings.credentials
             other = known.without_device_token() or known
             self._settings = replace(self._settings, credentials=other)
+        if decision.action is Action.WAIT_OUT_LIMIT:
+            self._retry.clear()
         wait = decision.delay
         self._show(
             replace(
@@ -363,6 +381,7 @@ class _History:
         self.failures = 0
         self._quick_losses = 0
         self._protocol_errors = 0
+        self._signature_errors = 0
 
     def note(self, error: GatewayError, ready_for: float | None) -> None:
         """Note the end of a connection that was ready for so many seconds, or never."""
@@ -373,6 +392,9 @@ class _History:
         elif ready_for is not None:
             self._quick_losses = 0
         self._protocol_errors = self._protocol_errors + 1 if isinstance(error, ProtocolError) else 0
+        self._signature_errors = (
+            self._signature_errors + 1 if isinstance(error, SignatureRejectedError) else 0
+        )
         self.failures += 1
 
     def outcome(self, error: GatewayError, *, has_other_credential: bool) -> Outcome:
@@ -382,6 +404,7 @@ class _History:
             failures=self.failures - 1,
             quick_losses=self._quick_losses,
             protocol_errors=self._protocol_errors,
+            signature_errors=self._signature_errors,
             has_other_credential=has_other_credential,
         )
 

@@ -75,6 +75,9 @@ class Outcome:
     protocol_errors: int = 0
     """Protocol errors in a row, this one included."""
 
+    signature_errors: int = 0
+    """Refused signatures in a row, this one included."""
+
     has_other_credential: bool = False
     """Another credential than the refused one is stored."""
 
@@ -118,7 +121,7 @@ def decide(outcome: Outcome, *, chance: float) -> Decision:
             return Decision(action=Action.USE_OTHER_CREDENTIAL, delay=0.0)
         case AccessError() | UnsupportedVersionError() | HandshakeRefusedError():
             return Decision(action=Action.WAIT_FOR_PERSON)
-        case SignatureRejectedError() if outcome.protocol_errors > 1:
+        case SignatureRejectedError() if outcome.signature_errors > 1:
             return Decision(action=Action.WAIT_FOR_PERSON)
         case ProtocolError() if outcome.protocol_errors >= TOLERATED:
             return Decision(
