@@ -14,10 +14,8 @@ from custom_components.openclaw_voice.gateway.run_items import (
     ToolActivity,
     ToolPhase,
 )
-from custom_components.openclaw_voice.gateway.run_reader import (
-    MAX_WAITING_TOOLS,
-    RunReader,
-)
+from custom_components.openclaw_voice.gateway.run_reader import RunReader
+from custom_components.openclaw_voice.gateway.run_tools import MAX_WAITING_TOOLS
 from tests.gateway.run_frames import (
     SILENT,
     Payload,
