@@ -8,6 +8,7 @@ question instead; it ends with its line:
     MODEL:LONG <chars>          so many characters of numbered sentences
     MODEL:MD                    markdown, umlauts, emoji and a table
     MODEL:TOOL <name> <json>    some text and a call of this tool; after its result, an answer that quotes it
+    MODEL:MEDIA <url> <text>    the text, and a file that belongs to it
     MODEL:NO_REPLY              the word with which an agent keeps silent
     MODEL:EMPTY                 no text at all
     MODEL:FAIL <status>         an HTTP error
@@ -154,6 +155,9 @@ def _scripted(name: str, argument: str) -> Reply:
             return CallTool(
                 pieces=words(TOOL_PREFACE), name=tool, arguments=arguments.strip() or "{}"
             )
+        case "MEDIA":
+            url, _, text = argument.partition(" ")
+            return Say(pieces=words(f"{text.strip()}\nMEDIA:{url}".lstrip()))
         case "NO_REPLY":
             return Say(pieces=("NO_REPLY",))
         case "EMPTY":

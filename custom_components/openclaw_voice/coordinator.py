@@ -8,8 +8,8 @@ import logging
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
-from homeassistant.const import CONF_URL, EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.const import CONF_URL
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 
 from .const import DOMAIN, LOGGER, SUBENTRY_AGENT
@@ -91,9 +91,9 @@ class GatewayCoordinator:
         self._register_device()
         self._on_snapshot(self.client.snapshot)
         self._entry.async_on_unload(self.client.subscribe(self._on_snapshot))
-        self._entry.async_on_unload(
-            self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_on_stop)
-        )
+        # Before Home Assistant cancels tasks: turns end with their text, runs are aborted.
+        stop = HassJob(self.async_stop, f"{DOMAIN} stop {self._entry.entry_id}")
+        self._entry.async_on_unload(self._hass.async_add_shutdown_job(stop))
 
     async def async_stop(self) -> None:
         """Abort the runs of turns that are going on, and disconnect. Idempotent."""
@@ -178,10 +178,6 @@ class GatewayCoordinator:
             entry_type=dr.DeviceEntryType.SERVICE,
         )
         self.device_id = device.id
-
-    async def _async_on_stop(self, _: Event) -> None:
-        """Leave nothing running on the gateway when Home Assistant stops."""
-        await self.async_stop()
 
 
 @callback

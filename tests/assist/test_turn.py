@@ -11,6 +11,7 @@ from custom_components.openclaw_voice.assist.turn import (
     AnswerStoppedError,
     Turn,
     TurnOutcome,
+    TurnResult,
 )
 from custom_components.openclaw_voice.gateway.errors import (
     GatewayError,
@@ -221,3 +222,8 @@ async def test_leaving_a_turn_leaves_its_run() -> None:
     await anext(deltas)
     await deltas.aclose()
     assert left
+
+
+def test_what_was_said_is_not_in_the_repr() -> None:
+    """Results may be logged, speech may not."""
+    assert "secret" not in repr(TurnResult(outcome=TurnOutcome.ANSWERED, speech="secret"))

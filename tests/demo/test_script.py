@@ -112,6 +112,8 @@ def test_a_plain_question_is_answered_in_words_slower_than_the_gateway_joins() -
         ("MODEL:SAY one\nMODEL:SAY two", "two"),
         ("MODEL:SLOW 20 3", "word1 word2 word3"),
         ("MODEL:MD", MARKDOWN),
+        ("MODEL:MEDIA http://host/a.png Look at this.", "Look at this.\nMEDIA:http://host/a.png"),
+        ("MODEL:MEDIA http://host/a.png", "MEDIA:http://host/a.png"),
         ("MODEL:NO_REPLY", "NO_REPLY"),
         ("MODEL:EMPTY", ""),
         ("MODEL:DANCE", "This model knows no directive DANCE."),

@@ -96,6 +96,15 @@ def abort_response(*, was_active: bool = True) -> Answer:
     )
 
 
+def refuse(refusal: Refusal) -> Action:
+    """Refuse the newest request now, between other frames."""
+
+    async def perform(connection: Connection) -> None:
+        await connection.refuse(next(reversed(connection.requests)), refusal)
+
+    return Action(perform)
+
+
 def raw(data: str | bytes | JsonObject) -> Action:
     """Send anything at all; an object as JSON, unchecked and unnumbered."""
     text = json.dumps(data) if isinstance(data, dict) else data

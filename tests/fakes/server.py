@@ -66,6 +66,7 @@ class GatewayServer(ABC):
         self._lasting_refusal: UpgradeResponse | bytes | None = None
         self._challenges: int = 1
         self._has_nonce = True
+        self._early_end: tuple[int, str] | None = None
 
     # --- life ---
 
@@ -155,7 +156,7 @@ class GatewayServer(ABC):
         self._upgrades_open.set()
         self._refusals.clear()
         self._lasting_refusal = None
-        self._challenges, self._has_nonce = 1, True
+        self._challenges, self._has_nonce, self._early_end = 1, True, None
 
     def refuse_upgrade(
         self,
@@ -178,6 +179,10 @@ class GatewayServer(ABC):
     def hang_up(self) -> None:
         """Accept TCP and close without an answer, as a port forwarder whose target is away."""
         self._refuse(b"", None)
+
+    def close_after_challenge(self, code: int, reason: str = "") -> None:
+        """End connections right after the challenge, as a gateway that is just stopped."""
+        self._early_end = (code, reason)
 
     def hold_challenge(self) -> None:
         """Open sockets without a challenge."""
@@ -342,6 +347,8 @@ class GatewayServer(ABC):
         frame = {"type": "event", "event": "connect.challenge", "payload": connection.challenge}
         for _ in range(self._challenges):
             await connection.send(frame)
+        if self._early_end is not None:
+            await connection.drop(*self._early_end)
         try:
             async for message in socket:
                 await self._receive(connection, message)

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from hypothesis import settings as property_settings
 import pytest
 
 from custom_components.openclaw_voice.gateway import retry
@@ -20,6 +21,10 @@ from tests.fakes.fixtures import gateway
 from tests.fakes.gateway import ScriptedGateway
 
 __all__ = ["gateway"]
+
+# No example fails because the machine is busy.
+property_settings.register_profile("steady", deadline=None)
+property_settings.load_profile("steady")
 
 IDENTITY = DeviceIdentity.create()
 

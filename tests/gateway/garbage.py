@@ -94,7 +94,7 @@ JSON_VALUES: Final[st.SearchStrategy[Any]] = st.recursive(
         st.lists(values, max_size=4)
         | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=3), values, max_size=6)
     ),
-    max_leaves=15,
+    max_leaves=8,
 )
 """Any JSON, with field names that mean something."""
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from custom_components.openclaw_voice.gateway import chat_run
+from custom_components.openclaw_voice.gateway import chat_run, recovery, run_recovery
 from custom_components.openclaw_voice.gateway.chat_run import ChatRun
 from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
@@ -14,6 +14,7 @@ from custom_components.openclaw_voice.gateway.errors import (
     RunFailedError,
     RunLostError,
 )
+from custom_components.openclaw_voice.gateway.recovery import RunTrace
 from custom_components.openclaw_voice.gateway.run_items import (
     ChatDelta,
     ChatFinal,
@@ -21,6 +22,7 @@ from custom_components.openclaw_voice.gateway.run_items import (
     RunItem,
     RunOutcome,
 )
+from custom_components.openclaw_voice.gateway.run_link import RunLink
 from tests.fakes import refusals
 from tests.fakes.agent_run import AgentRun
 from tests.fakes.frames import (
@@ -125,6 +127,34 @@ def restart(gateway: ScriptedGateway) -> Action:
     return Action(perform)
 
 
+@pytest.fixture
+def followed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Return what is set as soon as a run is followed under another id."""
+    event = asyncio.Event()
+    follow = RunLink.continue_as
+
+    def continue_as(link: RunLink, run_id: str) -> None:
+        follow(link, run_id)
+        event.set()
+
+    monkeypatch.setattr(RunLink, "continue_as", continue_as)
+    return event
+
+
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Event]:
+    """Return what is set as soon as the history was looked into, for each look."""
+    events = [asyncio.Event(), asyncio.Event()]
+    looks = iter(events)
+
+    def trace_run(*args: object, **options: object) -> RunTrace:
+        next(looks).set()
+        return recovery.trace_run(*args, **options)  # type: ignore[arg-type]  # handed on as they are
+
+    monkeypatch.setattr(run_recovery, "trace_run", trace_run)
+    return events
+
+
 # the same process
 
 
@@ -201,7 +231,7 @@ async def test_run_that_does_not_come_back_is_lost(
     gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gateway is there again, but says nothing of the run."""
-    monkeypatch.setattr(chat_run, "RECOVERY_LIMIT", 0.3)
+    monkeypatch.setattr(run_recovery, "RECOVERY_LIMIT", 0.3)
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One"), drop()]), Expect("agent")
     )
@@ -214,8 +244,8 @@ async def test_gateway_that_does_not_come_back_loses_the_run(
     gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The user hears it instead of waiting for ever."""
-    monkeypatch.setattr(chat_run, "RECOVERY_LIMIT", 0.3)
-    monkeypatch.setattr(chat_run, "RECOVERY_POLL", 0.05)
+    monkeypatch.setattr(run_recovery, "RECOVERY_LIMIT", 0.3)
+    monkeypatch.setattr(run_recovery, "RECOVERY_POLL", 0.05)
     gateway.script(
         Expect(
             "agent",
@@ -325,15 +355,18 @@ async def test_message_that_never_arrived_is_sent_again(
 
 
 async def test_run_that_still_runs_is_waited_for(
-    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+    gateway: ScriptedGateway,
+    client: GatewayClient,
+    monkeypatch: pytest.MonkeyPatch,
+    traced: list[asyncio.Event],
 ) -> None:
     """Its frames come by themselves; too late to trust the key, it is not sent again."""
-    monkeypatch.setattr(chat_run, "KEY_MEMORY", 0.0)
+    monkeypatch.setattr(run_recovery, "KEY_MEMORY", 0.0)
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One"), drop()]),
         history(
             lambda run_id: [user_row(run_id)],
-            then=[said(" two."), ended(), response_ok()],
+            then=[wait_for(traced[0]), said(" two."), ended(), response_ok()],
             inFlightRun=lambda run_id: {"runId": run_id, "text": "One"},
         ),
     )
@@ -344,7 +377,7 @@ async def test_run_the_history_does_not_have_is_given_up_when_the_key_may_be_for
     gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sending it again could run it twice."""
-    monkeypatch.setattr(chat_run, "KEY_MEMORY", 0.0)
+    monkeypatch.setattr(run_recovery, "KEY_MEMORY", 0.0)
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One"), drop()]),
         history(lambda _: []),
@@ -370,20 +403,12 @@ def continued(session_key: str, text: str) -> Callable[[AgentRun], list[JsonObje
 async def test_interrupted_turn_that_the_gateway_continues_is_followed(
     gateway: ScriptedGateway,
     client: GatewayClient,
-    monkeypatch: pytest.MonkeyPatch,
+    followed: asyncio.Event,
     is_told: bool,
 ) -> None:
     """After a crash the gateway runs the turn again under an id of its own; nothing is said twice."""
-    may_speak = asyncio.Event()
-    follow = ChatRun.continue_as
-
-    def continue_as(run: ChatRun, run_id: str) -> None:
-        follow(run, run_id)
-        may_speak.set()
-
-    monkeypatch.setattr(ChatRun, "continue_as", continue_as)
     if not is_told:
-        may_speak.set()
+        followed.set()
     fields: JsonObject = {"sessionInfo": {"activeRunIds": ["successor"]}} if is_told else {}
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One", " two"), restart(gateway)]),
@@ -391,7 +416,7 @@ async def test_interrupted_turn_that_the_gateway_continues_is_followed(
             lambda run_id: [user_row(run_id)],
             then=[
                 continued("agent:main:somebody:else", "Not for us."),
-                wait_for(may_speak),
+                wait_for(followed),
                 continued(SESSION, "One two three."),
             ],
             **fields,
@@ -425,7 +450,7 @@ async def test_interrupted_turn_that_nobody_continues_is_lost(
     gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It arrived, so it is not sent again; the user is told."""
-    monkeypatch.setattr(chat_run, "RECOVERY_LIMIT", 0.4)
+    monkeypatch.setattr(run_recovery, "RECOVERY_LIMIT", 0.4)
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One"), restart(gateway)]),
         history(lambda run_id: [user_row(run_id)]),
@@ -485,7 +510,7 @@ async def test_lost_while_an_end_is_settled(
     run = ask(client)
     async with asyncio.timeout(5), run:
         await gateway.wait_for_request("agent")
-        run._boot_id = "a process before"
+        run.link.boot_id = "a process before"
         with pytest.raises(RunFailedError):
             _ = [item async for item in run]
     may_end.set()
@@ -500,14 +525,14 @@ async def test_connection_that_ends_while_sending_is_recovered(
 ) -> None:
     """A loss on the way costs time, not the answer."""
     failures: list[GatewayError] = [ConnectionLostError(1006)]
-    send = ChatRun._send
+    send = RunLink.send
 
-    async def fail_once(run: ChatRun) -> None:
+    async def fail_once(link: RunLink, params: JsonObject | None = None) -> None:
         if gateway.received("agent") and failures:
             raise failures.pop()
-        await send(run)
+        await send(link, params)
 
-    monkeypatch.setattr(ChatRun, "_send", fail_once)
+    monkeypatch.setattr(RunLink, "send", fail_once)
     first = (
         Expect("agent", reply=refusals.restarting())
         if is_refused_first
@@ -543,7 +568,7 @@ async def test_turn_survives_ten_quick_losses(
     gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never more than one socket, every word once, and the answer in the end."""
-    monkeypatch.setattr(chat_run, "RECOVERY_POLL", 0.02)
+    monkeypatch.setattr(run_recovery, "RECOVERY_POLL", 0.02)
     words = [f" w{number}" for number in range(10)]
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One"), drop()]),
@@ -552,3 +577,235 @@ async def test_turn_survives_ten_quick_losses(
     )
     assert text_of(await items_of(ask(client))) == "One" + "".join(words)
     assert (gateway.connections.most, gateway.connections.total) == (1, 11)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(lambda gateway: gateway.refuse_upgrade(404, times=2), id="404"),
+        pytest.param(lambda gateway: gateway.refuse_upgrade(503, times=2), id="503"),
+        pytest.param(lambda gateway: gateway.hang_up(), id="closed without an answer"),
+        pytest.param(lambda gateway: gateway.answer_garbage(), id="garbage"),
+        pytest.param(lambda gateway: gateway.close_after_challenge(1012), id="after the challenge"),
+    ],
+)
+async def test_faults_on_the_way_back_cost_time_not_the_answer(
+    gateway: ScriptedGateway,
+    client: GatewayClient,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Callable[[ScriptedGateway], None],
+) -> None:
+    """A proxy tells all sorts of things while the gateway restarts behind it."""
+    monkeypatch.setattr(run_recovery, "RECOVERY_POLL", 0.05)
+
+    async def break_down(_: Client) -> None:
+        fault(gateway)
+        await gateway.drop()
+
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), Action(break_down)]),
+        Expect("agent", reply=in_flight(), emit=[said(" two."), ended()]),
+    )
+    turn = asyncio.create_task(items_of(ask(client)))
+    await gateway.wait_for_sockets(4)
+    gateway.accept()
+    assert text_of(await turn) == "One two."
+
+
+async def test_403_on_the_way_back_loses_the_run_at_once(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """Somebody must act, so waiting is of no use."""
+
+    async def break_down(_: Client) -> None:
+        gateway.refuse_upgrade(403)
+        await gateway.drop()
+
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), Action(break_down)])
+    )
+    error = await error_of(ask(client))
+    assert isinstance(error, RunLostError)
+    assert "proxy_refused" in str(error)
+
+
+async def test_history_that_is_refused_for_now_is_asked_again(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """A gateway that has just started may not be able to read its sessions yet."""
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), restart(gateway)]),
+        Expect(
+            "chat.history",
+            reply=refusals.Refusal(
+                code="UNAVAILABLE", message="starting", retryable=True, retry_after_ms=0
+            ),
+        ),
+        history(lambda run_id: [user_row(run_id), answer_row(run_id, "One two.")]),
+    )
+    assert text_of(await items_of(ask(client))) == "One two."
+
+
+def successor_row(run_id: str) -> JsonObject:
+    """Return the row with which the gateway continues a turn."""
+    return {
+        "role": "user",
+        "content": "[System] Your previous turn was interrupted",
+        "idempotencyKey": f"{run_id}:user",
+        "provenance": {"kind": "internal_system", "sourceTool": "main_session_restart_recovery"},
+    }
+
+
+async def test_second_crash_during_the_continued_turn_sends_nothing_again(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """The original key is unknown to the third process and would run the message twice."""
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), restart(gateway)]),
+        history(
+            lambda run_id: [user_row(run_id)],
+            then=[restart(gateway)],
+            sessionInfo={"activeRunIds": ["first-successor"]},
+        ),
+        history(
+            lambda run_id: [user_row(run_id), successor_row("first-successor")],
+            then=[continued(SESSION, "One two.")],
+        ),
+    )
+    assert text_of(await items_of(ask(client))) == "One two."
+    assert len(gateway.received("agent")) == 1
+
+
+async def test_run_of_the_next_turn_is_not_taken_over(
+    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one turn waits to be continued, the user has asked again in the same session."""
+    monkeypatch.setattr(run_recovery, "RECOVERY_LIMIT", 0.5)
+    may_answer = asyncio.Event()
+    gateway.anytime(Expect("chat.abort", reply={"ok": True, "aborted": False, "runIds": []}))
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), restart(gateway)]),
+        Expect("chat.history"),
+        Expect("agent", reply=accepted(), emit=[wait_for(may_answer), *answered("Mine.")]),
+    )
+    first = asyncio.create_task(error_of(ask(client)))
+    request = await gateway.wait_for_request("chat.history")
+    second = asyncio.create_task(items_of(ask(client)))
+    await gateway.wait_for_request("agent", number=2)
+    ids = [found.params["idempotencyKey"] for found in gateway.received("agent")]
+    payload = {
+        "sessionKey": SESSION,
+        "messages": [user_row(ids[0])],
+        "sessionInfo": {"activeRunIds": [ids[1]]},
+    }
+    await request.connection.respond(request.id, payload)
+    may_answer.set()
+    assert text_of(await second) == "Mine."
+    assert isinstance(await first, RunLostError)
+
+
+async def test_continued_run_of_a_cancelled_turn_is_aborted(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """The user said stop while the gateway was away; what it starts anew must stop, too."""
+    may_continue = asyncio.Event()
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), restart(gateway)]),
+        history(
+            lambda run_id: [user_row(run_id)],
+            then=[wait_for(may_continue), continued(SESSION, "Door opened.")],
+        ),
+        Expect("chat.abort", reply={"ok": True, "aborted": False, "runIds": []}),
+        Expect("chat.abort", reply={"ok": True, "aborted": True, "runIds": ["successor"]}),
+    )
+    turn = asyncio.create_task(items_of(ask(client)))
+    await gateway.wait_for_request("chat.history")
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    await gateway.wait_for_request("chat.abort")
+    may_continue.set()
+    again = await gateway.wait_for_request("chat.abort", number=2)
+    assert again.params["runId"] == "successor"
+
+
+async def test_cancelled_turn_that_nobody_continues_is_forgotten(
+    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait for what the gateway may start anew has a limit."""
+    monkeypatch.setattr(chat_run, "RECOVERY_LIMIT", 0.2)
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), restart(gateway)]),
+        history(lambda run_id: [user_row(run_id)]),
+        Expect("chat.abort", reply={"ok": True, "aborted": False, "runIds": []}),
+    )
+    turn = asyncio.create_task(items_of(ask(client)))
+    await gateway.wait_for_request("chat.history")
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    await gateway.wait_for_request("chat.abort")
+    await client.chat.wait_for_ending(SESSION)
+    assert client.chat.live_runs == 0
+
+
+async def test_refused_run_that_had_begun_is_recovered_when_the_process_changes(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """Sending it to the new process without a look into the history could run it twice."""
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), drop()]),
+        Expect("agent", reply=refusals.restarting(), emit=[restart(gateway)]),
+        history(lambda run_id: [user_row(run_id), answer_row(run_id, "One two.")]),
+    )
+    assert text_of(await items_of(ask(client))) == "One two."
+    assert len(gateway.received("agent")) == 2
+
+
+async def test_continued_turn_that_is_lost_once_more_is_found_again(
+    gateway: ScriptedGateway, client: GatewayClient, traced: list[asyncio.Event]
+) -> None:
+    """The history names the successor again; what was heard of it is not said twice."""
+    successor = AgentRun(run_id="successor", session_key=SESSION)
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), restart(gateway)]),
+        history(
+            lambda run_id: [user_row(run_id)],
+            then=[wait_for(traced[0]), lambda _: successor.say("One two"), restart(gateway)],
+            sessionInfo={"activeRunIds": ["successor"]},
+        ),
+        history(
+            lambda run_id: [user_row(run_id)],
+            then=[wait_for(traced[1]), lambda _: [*successor.say(" three."), *successor.end()]],
+            sessionInfo={"activeRunIds": ["successor"]},
+        ),
+    )
+    assert text_of(await items_of(ask(client))) == "One two three."
+
+
+@pytest.mark.parametrize("row_id", ["successor", "interrupted-successor"])
+async def test_continued_turn_that_does_not_run_yet_is_waited_for(
+    gateway: ScriptedGateway, client: GatewayClient, followed: asyncio.Event, row_id: str
+) -> None:
+    """Its row is there before it runs, or it was interrupted, too, and another one follows."""
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), restart(gateway)]),
+        history(
+            lambda run_id: [user_row(run_id), successor_row(row_id)],
+            then=[wait_for(followed), continued(SESSION, "One two.")],
+        ),
+    )
+    assert text_of(await items_of(ask(client))) == "One two."
+
+
+async def test_run_refused_for_now_twice_keeps_to_one_limit(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """The limit counts from the first refusal."""
+    at_once = refusals.Refusal(code="UNAVAILABLE", message="busy", retryable=True, retry_after_ms=0)
+    gateway.script(
+        Expect("agent", reply=at_once),
+        Expect("agent", reply=at_once),
+        Expect("agent", reply=accepted(), emit=answered("Here.")),
+    )
+    assert text_of(await items_of(ask(client))) == "Here."

@@ -12,6 +12,7 @@ from custom_components.openclaw_voice.gateway.errors import (
     CredentialsRejectedError,
     EmptyAnswerError,
     GatewayError,
+    NotConnectedError,
     RequestError,
     RunFailedError,
     RunTimeoutError,
@@ -25,6 +26,7 @@ from custom_components.openclaw_voice.gateway.run_items import (
     RunOutcome,
     ToolActivity,
 )
+from custom_components.openclaw_voice.gateway.run_link import RunLink
 from custom_components.openclaw_voice.gateway.run_request import Patience
 from tests.fakes import frames, refusals
 from tests.fakes.frames import (
@@ -35,6 +37,7 @@ from tests.fakes.frames import (
     chat_error,
     ended,
     failed,
+    in_flight,
     response_aborted,
     response_failed,
     response_ok,
@@ -45,9 +48,16 @@ from tests.fakes.frames import (
     tool_ended,
     tool_started,
 )
-from tests.fakes.gateway import Expect, ScriptedGateway, abort_response, raw, wait_for
+from tests.fakes.gateway import (
+    Expect,
+    ScriptedGateway,
+    abort_response,
+    drop,
+    raw,
+    wait_for,
+)
 
-from .conftest import reached, running
+from .conftest import reached, running, settings_for
 
 AGENTS = {"defaultId": "main", "mainKey": "main", "scope": "per-sender", "agents": []}
 SESSION = "agent:main:homeassistant:0a1b2c3d:conversation:01jabc"
@@ -642,3 +652,104 @@ async def test_slow_listener_gets_the_text_joined(
         await client.request("agents.list")
         items = [item async for item in run]
     assert items[:2] == [MessageStarted(), ChatDelta("One two three.")]
+
+
+async def test_run_refused_for_now_in_its_middle_says_nothing_twice(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """What was heard before the connection was lost is remembered over a refusal."""
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("The light"), drop()]),
+        Expect("agent", reply=refusals.restarting()),
+        Expect("agent", reply=in_flight(), emit=[said(" is on."), ended()]),
+    )
+    items = await items_of(ask(client))
+    assert "".join(item.text for item in items if isinstance(item, ChatDelta)) == "The light is on."
+    assert items.count(MessageStarted()) == 1
+
+
+async def test_turn_that_starts_while_the_client_stops_is_not_sent(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """The connection is still open for the aborts of others."""
+    may_end = asyncio.Event()
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One")]),
+        Expect("chat.abort", emit=[wait_for(may_end), aborted(), abort_response()]),
+    )
+    turn = asyncio.create_task(final_of(ask(client)))
+    await gateway.wait_for_request("agent")
+    stop = asyncio.create_task(client.stop())
+    await gateway.wait_for_request("chat.abort")
+    other = client.chat.start(session_key="agent:main:homeassistant:x", message="Too late")
+    assert isinstance(await error_of(other), NotConnectedError)
+    may_end.set()
+    await stop
+    assert (await turn).outcome is RunOutcome.ABORTED
+
+
+async def test_turn_cancelled_while_its_request_is_written_is_aborted(
+    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frame may reach the gateway although nobody waits for it any more."""
+    gateway.anytime(Expect("chat.abort", reply={"ok": True, "aborted": False, "runIds": []}))
+    is_writing = asyncio.Event()
+
+    async def write(*_: object, **__: object) -> None:
+        is_writing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(RunLink, "send", write)
+    run = ask(client)
+    turn = asyncio.create_task(items_of(run))
+    await is_writing.wait()
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    assert (await gateway.wait_for_request("chat.abort")).params["runId"] == run.run_id
+
+
+async def test_next_turn_does_not_wait_for_an_end_that_cannot_come(
+    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the gateway is away, one wait for it is enough."""
+    monkeypatch.setattr(chat_run, "READY_LIMIT", 0.05)
+    gateway.script(Expect("agent", reply=accepted(), emit=[started(), said("One")]))
+    async with ask(client) as run:
+        await first_delta(run)
+        await gateway.stop()
+        await reached(client, ClientState.RETRY_WAIT)
+    async with asyncio.timeout(2):
+        with pytest.raises(CannotConnectError):
+            await ask(client).__aenter__()
+
+
+async def test_repeated_request_of_a_running_run_leaves_no_listener(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """Its last response never comes, so nobody may wait for it as long as the socket lives."""
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), drop()]),
+        Expect("agent", reply=in_flight(), emit=[said(" two."), ended()]),
+    )
+    await items_of(ask(client))
+    assert not client.connection._waiting
+
+
+async def test_half_open_connection_in_mid_turn_is_replaced_and_the_answer_goes_on(
+    quick_retries: None, socket_enabled: None
+) -> None:
+    """Nothing comes, not even ticks, although the socket is open."""
+    async with ScriptedGateway(tick_interval_ms=50) as gateway:
+        gateway.script(
+            Expect("agent", reply=accepted(), emit=[started(), said("One")]),
+            Expect("agent", reply=in_flight(), emit=[said(" two."), ended()]),
+        )
+        async with running(GatewayClient(settings_for(gateway))) as client:
+            await client.wait_ready(5)
+            gateway.is_ticking = False
+            turn = asyncio.create_task(final_of(ask(client)))
+            await gateway.wait_for_request("agent", number=2)
+            gateway.is_ticking = True
+            assert (await turn).text == "One two."
+        assert gateway.connections.most == 1

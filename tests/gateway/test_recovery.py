@@ -95,6 +95,7 @@ def answered(text: str = "Hello you") -> RunTrace:
 
 INTERRUPTED = RunTrace(fate=RunFate.INTERRUPTED)
 CONTINUED = RunTrace(fate=RunFate.CONTINUED, run_id=NEXT)
+RUNS_ON = RunTrace(fate=RunFate.CONTINUED, run_id=NEXT, is_active=True)
 
 
 @pytest.mark.parametrize(
@@ -155,16 +156,17 @@ CONTINUED = RunTrace(fate=RunFate.CONTINUED, run_id=NEXT)
             history(user(), preface(), tool_call()), INTERRUPTED, id="cut off in a tool call"
         ),
         pytest.param(
+            history(user(), user("new"), said(run_id="new")), INTERRUPTED, id="cut off long ago"
+        ),
+        pytest.param(
             history(user(), tool_call(), tool_result()), INTERRUPTED, id="cut off after a tool"
         ),
-        pytest.param(history(user(), active=(NEXT,)), CONTINUED, id="continued by the active runs"),
-        pytest.param(
-            history(user(), in_flight=NEXT), CONTINUED, id="continued by the run in flight"
-        ),
+        pytest.param(history(user(), active=(NEXT,)), RUNS_ON, id="continued by the active runs"),
+        pytest.param(history(user(), in_flight=NEXT), RUNS_ON, id="continued by the run in flight"),
         pytest.param(history(user(), continuation()), CONTINUED, id="continued by the row"),
         pytest.param(
             history(user(), preface(), tool_call(), continuation(), active=(NEXT,)),
-            CONTINUED,
+            RUNS_ON,
             id="continued after a tool call",
         ),
         pytest.param(
@@ -189,7 +191,7 @@ CONTINUED = RunTrace(fate=RunFate.CONTINUED, run_id=NEXT)
         ),
         pytest.param(
             history(user(), continuation(), active=(LAST,)),
-            RunTrace(fate=RunFate.CONTINUED, run_id=LAST),
+            RunTrace(fate=RunFate.CONTINUED, run_id=LAST, is_active=True),
             id="continued twice, by the active runs",
         ),
         pytest.param(
@@ -344,3 +346,9 @@ def test_any_order_of_rows_has_a_fate(rows: list[Row], active: list[str]) -> Non
     )
     assert (trace.fate is RunFate.UNKNOWN) is not is_known
     assert (trace.run_id is not None) is (trace.fate is RunFate.CONTINUED)
+
+
+def test_run_of_somebody_else_continues_nothing_of_ours() -> None:
+    """The next turn of the session may be running already."""
+    trace = trace_run(history(user(), active=(NEXT,)), RUN, others=frozenset({NEXT}))
+    assert trace == INTERRUPTED

@@ -66,6 +66,7 @@ def after(
     chance: float = 0.0,
     quick_losses: int = 0,
     protocol_errors: int = 0,
+    signature_errors: int = 0,
     has_other_credential: bool = False,
 ) -> Decision:
     """Return the decision after an error."""
@@ -74,6 +75,7 @@ def after(
         failures=failures,
         quick_losses=quick_losses,
         protocol_errors=protocol_errors,
+        signature_errors=signature_errors,
         has_other_credential=has_other_credential,
     )
     return decide(outcome, chance=chance)
@@ -199,8 +201,10 @@ def test_a_refused_signature_is_tried_once_more(is_expired: bool) -> None:
     """A fresh challenge may be signed in time; a second refusal needs a person."""
     error = SignatureRejectedError("x", expired=is_expired)
 
-    assert after(error, protocol_errors=1) == Decision(action=Action.RETRY, delay=1.0)
-    assert after(error, protocol_errors=2) == Decision(action=Action.WAIT_FOR_PERSON)
+    assert after(error, signature_errors=1, protocol_errors=2) == Decision(
+        action=Action.RETRY, delay=1.0
+    )
+    assert after(error, signature_errors=2) == Decision(action=Action.WAIT_FOR_PERSON)
 
 
 @given(

@@ -27,6 +27,7 @@ from custom_components.openclaw_voice.gateway.run_items import (
                 call_id="1",
                 name="exec",
                 phase=ToolPhase.END,
+                title="Exec secret",
                 arguments={"command": "secret"},
                 result="secret",
             ),

@@ -26,6 +26,7 @@ from tests.gateway.run_frames import (
     assistant,
     chat,
     disposition,
+    message,
     response,
     result,
     said,
@@ -320,6 +321,66 @@ def test_an_end_without_text_whose_response_does_not_come_is_empty(reader: RunRe
     """Nothing was said and nothing explains why."""
     reader.read_event(chat("final"))
     reader.give_up_on_response()
+
+    assert isinstance(reader.error, EmptyAnswerError)
+
+
+@pytest.mark.parametrize(
+    ("extra", "is_from_gateway"),
+    [
+        ({"model": "gateway-injected"}, True),
+        ({"provider": "openclaw"}, True),
+        ({"model": "demo-1", "provider": "demo"}, False),
+        ({}, False),
+    ],
+    ids=["injected", "provider", "model", "nothing told"],
+)
+def test_texts_made_by_the_gateway_are_told_from_those_of_a_model(
+    reader: RunReader, extra: Payload, is_from_gateway: bool
+) -> None:
+    """A refused thinking level is answered by the gateway itself."""
+    reader.read_event(chat("final", message=message("Use one of: off.", **extra)))
+
+    assert reader.final == answered("Use one of: off.", is_from_gateway=is_from_gateway)
+
+
+# White space
+
+
+@pytest.mark.parametrize("text", ["", " ", " \n\n "], ids=repr)
+def test_white_space_is_no_answer(reader: RunReader, text: str) -> None:
+    """Nothing would be said, so the last response decides, and it has no text either."""
+    reader.read_event(assistant(text))
+    reader.read_event(chat("final", text))
+    assert taken(reader) == []
+    assert reader.needs_response
+
+    reader.read_response(response("ok", result=result(text)))
+
+    assert taken(reader) == []
+    assert isinstance(reader.error, EmptyAnswerError)
+
+
+def test_white_space_at_the_end_leaves_what_was_said(reader: RunReader) -> None:
+    """The streamed text is the answer then."""
+    reader.read_event(assistant("Hello"))
+    reader.read_event(chat("final", " \n"))
+
+    assert reader.final == answered("Hello")
+
+
+def test_a_run_that_was_stopped_before_the_first_word_has_no_text(reader: RunReader) -> None:
+    """White space is no word."""
+    reader.read_event(assistant(" "))
+    reader.read_event(chat("aborted", " ", stopReason="rpc"))
+
+    assert taken(reader) == []
+    assert reader.final == aborted()
+
+
+def test_a_history_with_white_space_is_an_empty_answer(reader: RunReader) -> None:
+    """There as well, nothing was answered."""
+    reader.read_trace(RunTrace(fate=RunFate.ANSWERED, text=" \n"))
 
     assert isinstance(reader.error, EmptyAnswerError)
 

@@ -7,15 +7,15 @@ from custom_components.openclaw_voice.gateway.errors import (
     RequestError,
     RunFailedError,
 )
+from custom_components.openclaw_voice.gateway.frames import GatewayEvent
 from custom_components.openclaw_voice.gateway.recovery import RunFate, RunTrace
 from custom_components.openclaw_voice.gateway.run_items import (
     ChatFinal,
     ToolActivity,
     ToolPhase,
 )
-from custom_components.openclaw_voice.gateway.run_reader import (
-    RunReader,
-)
+from custom_components.openclaw_voice.gateway.run_reader import RunReader
+from custom_components.openclaw_voice.gateway.run_tools import MAX_WAITING_TOOLS
 from tests.gateway.run_frames import (
     SILENT,
     Payload,
@@ -28,6 +28,7 @@ from tests.gateway.run_frames import (
     result,
     said,
     taken,
+    tool_end,
     tool_start,
 )
 
@@ -64,6 +65,41 @@ def test_the_last_response_has_only_the_text_after_the_tool(reader: RunReader) -
 
     assert taken(reader) == said("Let me look.", "It is on.")
     assert reader.final == answered("Let me look.\n\nIt is on.")
+
+
+@pytest.mark.parametrize(
+    ("before", "answer"),
+    [
+        ("Now let me look.", "No"),
+        ("No, let me look.", "No"),
+        ("Let me check if it is locked", "locked"),
+    ],
+    ids=["begins alike", "the first word", "the last word"],
+)
+@pytest.mark.parametrize("frame", [tool_start(), tool_end()], ids=["start", "end only"])
+def test_a_short_answer_after_a_tool_is_not_lost(
+    reader: RunReader, frame: GatewayEvent, before: str, answer: str
+) -> None:
+    """Its frames went to a lost connection, and it happens to be a piece of the text before."""
+    reader.read_event(assistant(before))
+    reader.read_event(frame)
+    reader.read_response(response("ok", result=result(answer)))
+
+    assert [item for item in taken(reader) if not isinstance(item, ToolActivity)] == said(
+        before, answer
+    )
+    assert reader.final == answered(f"{before}\n\n{answer}")
+
+
+def test_an_answer_after_more_tools_than_are_kept_is_not_lost(reader: RunReader) -> None:
+    """A tool nobody is told of ends the text before it as well."""
+    for number in range(MAX_WAITING_TOOLS):
+        reader.read_event(tool_start(f"c{number}"))
+    reader.read_event(assistant("No, let me look."))
+    reader.read_event(tool_start("one more"))
+    reader.read_response(response("ok", result=result("No")))
+
+    assert taken(reader)[-4:] == said("No, let me look.", "No")
 
 
 def test_a_response_without_text_ends_what_was_said(reader: RunReader) -> None:

@@ -11,6 +11,7 @@ from custom_components.openclaw_voice.gateway.errors import (
     RunFailedError,
 )
 from custom_components.openclaw_voice.gateway.frames import GatewayEvent, parse_frame
+from custom_components.openclaw_voice.gateway.recovery import trace_run
 from custom_components.openclaw_voice.gateway.run_items import (
     ChatDelta,
     RunItem,
@@ -29,6 +30,8 @@ from tests.gateway.run_frames import (
     taken,
 )
 from tests.recordings import Recording
+
+PICTURE = "https://example.com/picture.png"
 
 
 def replay(name: str, *, number: int = 0) -> tuple[RunReader, list[bool]]:
@@ -73,6 +76,16 @@ def words(count: int) -> str:
         ),
         pytest.param(
             "agent-serial", 1, [*said("second"), answered("second")], [False, True], id="second"
+        ),
+        pytest.param(
+            "agent-media",
+            0,
+            [*said("Here is the picture."), answered("Here is the picture.", links=(PICTURE,))],
+            [False, True],
+            id="media",
+        ),
+        pytest.param(
+            "agent-media", 1, [answered("", links=(PICTURE,))], [False, True], id="media alone"
         ),
         pytest.param("agent-silent", 0, [SILENT], [False, True], id="silent"),
         pytest.param(
@@ -220,6 +233,19 @@ def test_a_recorded_refusal_of_a_gateway_that_stops_may_be_tried_again() -> None
     assert reader.error.detail_code == "gateway-restarting"
     assert reader.error.retry_after == 1.0
     assert is_last == [True]
+
+
+def test_media_in_a_recorded_history_are_links() -> None:
+    """A run that is only found there again is told as its events would have told it."""
+    recording = Recording.load("agent-media")
+    run = next(line for line in recording.lines if line.frame.get("method") == "agent")
+    run_id = run.frame["params"]["idempotencyKey"]
+    reader = RunReader()
+
+    reader.read_trace(trace_run(recording.answer("chat.history"), run_id))
+
+    assert taken(reader) == said("Here is the picture.")
+    assert reader.final == answered("Here is the picture.", links=(PICTURE,))
 
 
 def test_a_recorded_restart_says_nothing_twice() -> None:

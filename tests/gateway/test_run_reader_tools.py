@@ -1,4 +1,4 @@
-"""What a run does besides talking: tools, media, texts that no model made."""
+"""What a run does besides talking: tools."""
 
 import pytest
 
@@ -7,23 +7,21 @@ from custom_components.openclaw_voice.gateway.run_items import (
     ToolActivity,
     ToolPhase,
 )
-from custom_components.openclaw_voice.gateway.run_reader import (
-    MAX_RESULT_LENGTH,
+from custom_components.openclaw_voice.gateway.run_reader import RunReader
+from custom_components.openclaw_voice.gateway.run_tools import (
+    MAX_ARGUMENT_DEPTH,
+    MAX_ARGUMENTS,
+    MAX_TOOL_TEXT,
     MAX_WAITING_TOOLS,
-    RunReader,
 )
 from tests.gateway.run_frames import (
     ENDED,
     STARTED,
     Payload,
     agent,
-    answered,
     assistant,
     chat,
     disposition,
-    message,
-    response,
-    result,
     said,
     taken,
     tool_end,
@@ -178,7 +176,7 @@ def test_frames_that_belong_to_no_tool_say_nothing(reader: RunReader, frame: Gat
     ("output", "text"),
     [
         ({"content": [{"text": "one"}, {"text": ""}, {"text": "two"}]}, "one\ntwo"),
-        ({"content": [{"text": "x" * 5_000}]}, "x" * MAX_RESULT_LENGTH),
+        ({"content": [{"text": "x" * 5_000}]}, "x" * MAX_TOOL_TEXT),
         ({"content": [{"text": "a\ud83d"}]}, "a"),
         ({"content": [{"type": "image"}, 5, None]}, None),
         ({"content": []}, None),
@@ -205,6 +203,85 @@ def test_arguments_that_are_no_object_are_left_out(reader: RunReader) -> None:
     reader.read_event(tool_start(args="ls"))
 
     assert taken(reader) == [ToolActivity(call_id="c1", name="exec", phase=ToolPhase.START)]
+
+
+def arguments_of(reader: RunReader, arguments: Payload) -> Payload:
+    """Return what the reader makes of the arguments of a tool."""
+    reader.read_event(tool_start(args=arguments))
+    (start,) = taken(reader)
+    assert isinstance(start, ToolActivity)
+    return start.arguments
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("x" * 5_000, "x" * MAX_TOOL_TEXT),
+        (["a", {"b": "x" * 5_000}], ["a", {"b": "x" * MAX_TOOL_TEXT}]),
+        ("half \ud83e", "half "),
+        ({"\ud83ekey": ["\udd16"]}, {"key": [""]}),
+        ({"x" * 5_000: 1}, {"x" * MAX_TOOL_TEXT: 1}),
+        ([1, 1.5, True, None, [], {}], [1, 1.5, True, None, [], {}]),
+        (list(range(5_000)), list(range(MAX_ARGUMENTS - 1))),
+        (
+            [list(range(MAX_ARGUMENTS)), "and more"],
+            [list(range(MAX_ARGUMENTS - 2))],
+        ),
+    ],
+    ids=[
+        "long text",
+        "long text inside",
+        "half an emoji",
+        "half an emoji inside",
+        "long key",
+        "other values",
+        "long list",
+        "long list inside",
+    ],
+)
+def test_arguments_are_no_flood_and_whole_characters(
+    reader: RunReader, value: object, shown: object
+) -> None:
+    """Arguments are shown and kept, as results are."""
+    assert arguments_of(reader, {"value": value}) == {"value": shown}
+
+
+def test_arguments_within_arguments_end_somewhere(reader: RunReader) -> None:
+    """What is deeper is left out, so that nothing recurses without an end."""
+    deep: list[object] = []
+    for _ in range(500):
+        deep = [deep]
+
+    shown: object = arguments_of(reader, {"value": deep})["value"]
+
+    depth = 0
+    while isinstance(shown, list):
+        (shown,) = shown
+        depth += 1
+    assert depth == MAX_ARGUMENT_DEPTH - 1
+    assert shown == "…"
+
+
+def test_the_labels_of_a_tool_are_whole_characters(reader: RunReader) -> None:
+    """Name, id and title are shown, too."""
+    reader.read_event(tool_start("c1\ud83e", "exec\ud83e"))
+    reader.read_event(tool_end("c1\ud83e", name="exec\ud83e", title="Exec \ud83e" + "x" * 5_000))
+
+    start, end = taken(reader)
+
+    assert isinstance(start, ToolActivity)
+    assert isinstance(end, ToolActivity)
+    assert (start.call_id, start.name) == (end.call_id, end.name) == ("c1", "exec")
+    assert end.title == ("Exec " + "x" * 5_000)[: MAX_TOOL_TEXT - 1]
+
+
+@pytest.mark.parametrize("name", [None, "", "\ud83e", 5], ids=["none", "empty", "half", "number"])
+def test_a_tool_without_a_name_is_none(reader: RunReader, name: object) -> None:
+    """There would be nothing to show."""
+    reader.read_event(tool_start(name=name))
+    reader.read_event(tool_end(name=name))
+
+    assert taken(reader) == []
 
 
 def test_a_flood_of_tools_is_dropped_call_by_call(reader: RunReader) -> None:
@@ -242,72 +319,3 @@ def test_the_end_of_a_dropped_call_is_dropped_too(reader: RunReader) -> None:
     reader.read_event(tool_result(call_id=f"c{MAX_WAITING_TOOLS}"))
 
     assert taken(reader) == []
-
-
-# Media and texts of the gateway
-
-
-MEDIA = "https://gateway/media/picture.png"
-
-
-@pytest.mark.parametrize(
-    ("block", "links"),
-    [
-        ({"type": "image", "url": MEDIA}, (MEDIA,)),
-        ({"type": "image", "mediaUrl": MEDIA}, (MEDIA,)),
-        ({"type": "image", "url": "http://gateway/a"}, ("http://gateway/a",)),
-        ({"type": "image", "url": "/home/user/picture.png"}, ()),
-        ({"type": "image", "url": "file:///home/user/picture.png"}, ()),
-        ({"type": "image", "url": 5}, ()),
-        ("odd", ()),
-    ],
-    ids=["url", "media url", "http", "path", "file", "number", "no block"],
-)
-def test_media_of_a_final_are_links(
-    reader: RunReader, block: object, links: tuple[str, ...]
-) -> None:
-    """Only addresses that people can open are links."""
-    blocks = [{"type": "text", "text": "Here."}, block]
-    reader.read_event(chat("final", message={"content": blocks}))
-
-    assert reader.final == answered("Here.", links=links)
-
-
-def test_a_final_may_consist_of_media_only(reader: RunReader) -> None:
-    """A picture is an answer."""
-    reader.read_event(chat("final", message={"content": [{"type": "image", "url": MEDIA}]}))
-
-    assert reader.final == answered("", links=(MEDIA,))
-
-
-def test_media_of_the_last_response_are_links(reader: RunReader) -> None:
-    """The last response carries media, too."""
-    reader.read_response(response("ok", result=result("Here.", media_url=MEDIA)))
-
-    assert reader.final == answered("Here.", links=(MEDIA,))
-
-
-def test_a_response_may_consist_of_media_only(reader: RunReader) -> None:
-    """A picture is an answer there as well."""
-    reader.read_response(response("ok", result=result(media_url=MEDIA)))
-
-    assert reader.final == answered("", links=(MEDIA,))
-
-
-@pytest.mark.parametrize(
-    ("extra", "is_from_gateway"),
-    [
-        ({"model": "gateway-injected"}, True),
-        ({"provider": "openclaw"}, True),
-        ({"model": "demo-1", "provider": "demo"}, False),
-        ({}, False),
-    ],
-    ids=["injected", "provider", "model", "nothing told"],
-)
-def test_texts_made_by_the_gateway_are_told_from_those_of_a_model(
-    reader: RunReader, extra: Payload, is_from_gateway: bool
-) -> None:
-    """A refused thinking level is answered by the gateway itself."""
-    reader.read_event(chat("final", message=message("Use one of: off.", **extra)))
-
-    assert reader.final == answered("Use one of: off.", is_from_gateway=is_from_gateway)

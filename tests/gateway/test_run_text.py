@@ -136,6 +136,22 @@ def test_a_text_is_handed_out_as_it_grows(listener: Listener) -> None:
     assert items == [MessageStarted(), ChatDelta("Hel"), ChatDelta("lo"), ChatDelta(" you")]
 
 
+def test_half_an_emoji_waits_for_its_other_half(listener: Listener) -> None:
+    """The gateway counts an emoji as two, and may cut between them."""
+    listener.hear(("a", "Hi \ud83d"))
+    assert listener.messages == ["Hi "]
+
+    listener.hear(("a", "Hi 😀"))
+    assert listener.messages == ["Hi 😀"]
+
+
+def test_a_late_frame_of_an_earlier_message_says_nothing(listener: Listener) -> None:
+    """A message is over when the next one has begun."""
+    listener.hear(("a", "Let me look."), ("b", "It is"), ("a", "Let me look. Wait."))
+
+    assert listener.messages == ["Let me look.", "It is"]
+
+
 def test_a_run_without_text_has_no_message(listener: Listener) -> None:
     """A message starts with its first word, not before."""
     listener.hear(("a", ""))
@@ -395,6 +411,212 @@ def test_messages_that_were_lost_are_said_at_the_end(
 
     assert SEPARATOR.join(listener.messages) == final
     assert whole == final
+
+
+@pytest.mark.parametrize(
+    ("frames", "final", "messages", "whole"),
+    [
+        pytest.param(
+            [("a", "Now let me look.")],
+            "No",
+            ["Now let me look.", "No"],
+            "Now let me look.\n\nNo",
+            id="begins like the text before",
+        ),
+        pytest.param(
+            [("a", "No, let me look.")],
+            "No",
+            ["No, let me look.", "No"],
+            "No, let me look.\n\nNo",
+            id="the first word of the text before",
+        ),
+        pytest.param(
+            [("a", "Let me check if it is locked")],
+            "locked",
+            ["Let me check if it is locked", "locked"],
+            "Let me check if it is locked\n\nlocked",
+            id="the last word of the text before",
+        ),
+        pytest.param(
+            [("a", "It")],
+            "It is on.",
+            ["It", "It is on."],
+            "It\n\nIt is on.",
+            id="goes on like the text before",
+        ),
+        pytest.param(
+            [("a", "Let me look.\n")],
+            "Let me look.\n\nIt is on.",
+            ["Let me look.\n", "It is on."],
+            "Let me look.\n\n\nIt is on.",
+            id="after the text before",
+        ),
+        pytest.param(
+            [("a", "One."), ("b", "Two.")],
+            "Two.\n\nThree.",
+            ["One.", "Two.", "Three."],
+            "One.\n\nTwo.\n\nThree.",
+            id="after the last of the texts before",
+        ),
+        pytest.param(
+            [("a", "Let"), ("b", "One moment.")],
+            "Let me look.\n\nOne moment.",
+            ["Let", "One moment."],
+            "Let\n\nOne moment.",
+            id="nothing after the text before",
+        ),
+        pytest.param(
+            [("a", "Let me look."), ("b", "It")],
+            "Let me look.\n\nIt is on.",
+            ["Let me look.", "It", "It is on."],
+            "Let me look.\n\nIt\n\nIt is on.",
+            id="goes on like the last of the texts before",
+        ),
+        pytest.param(
+            [("a", "Done.")], "Done.", ["Done."], "Done.", id="the same as the text before"
+        ),
+        pytest.param(
+            [("a", "One."), ("b", "Two.")],
+            "One.",
+            ["One.", "Two."],
+            "One.",
+            id="the same as the first text before",
+        ),
+        pytest.param([], "No", ["No"], "No", id="there was no text before"),
+    ],
+)
+def test_after_a_tool_the_rest_of_the_answer_is_a_new_message(
+    listener: Listener,
+    frames: list[tuple[str | None, str]],
+    final: str,
+    messages: list[str],
+    whole: str,
+) -> None:
+    """Whole messages are compared, so that a short answer is not taken for a piece of the text before."""
+    listener.hear(*frames)
+    listener.text.close_message()
+
+    assert listener.text.complete(final) == whole
+    assert listener.messages == messages
+
+
+@given(TEXTS, st.text(alphabet="a. \n", min_size=1), st.integers(0, 60), st.integers(0, 60))
+def test_a_piece_of_the_text_before_a_tool_is_an_answer(
+    first: str, second: str, start: int, end: int
+) -> None:
+    """Only an answer of exactly the same words was said already."""
+    second = first[start : start + end].strip() or f"1{second}"
+    listener = Listener()
+
+    listener.hear(("a", first))
+    listener.text.close_message()
+    listener.text.complete(second)
+
+    assert listener.messages == ([first] if second.split() == first.split() else [first, second])
+
+
+@pytest.mark.parametrize(
+    ("frames", "final", "messages", "whole"),
+    [
+        pytest.param(
+            [("a", "Now let me look.")],
+            "No",
+            ["Now let me look.", "No"],
+            "Now let me look.\n\nNo",
+            id="begins like what was said",
+        ),
+        pytest.param(
+            [("a", "It is locked")],
+            "locked",
+            ["It is locked", "locked"],
+            "It is locked\n\nlocked",
+            id="ends like what was said",
+        ),
+        pytest.param(
+            [("a", "Hello you.")], "Hello you", ["Hello you."], "Hello you", id="shorter by a sign"
+        ),
+        pytest.param(
+            [("a", "One."), ("b", "Two and three.")],
+            "Two",
+            ["One.", "Two and three."],
+            "One.\n\nTwo and three.",
+            id="the last message, shorter",
+        ),
+        pytest.param(
+            [("a", "One and two."), ("b", "Three.")],
+            "One",
+            ["One and two.", "Three.", "One"],
+            "One and two.\n\nThree.\n\nOne",
+            id="a piece of an earlier message",
+        ),
+        pytest.param(
+            [("a", "One."), ("b", "Two."), ("c", "Three.")],
+            "Two. Three.",
+            ["One.", "Two.", "Three."],
+            "One.\n\nTwo.\n\nThree.",
+            id="the last messages",
+        ),
+        pytest.param(
+            [("a", "One."), ("b", "Two."), ("c", "Three.")],
+            "One.\n\nTwo.",
+            ["One.", "Two.", "Three."],
+            "One.\n\nTwo.",
+            id="the first messages",
+        ),
+        pytest.param(
+            [(None, "Let me look.\n\nIt is on.")],
+            "It is on.",
+            ["Let me look.\n\nIt is on."],
+            "Let me look.\n\nIt is on.",
+            id="the last of messages that came as one",
+        ),
+        pytest.param([("a", "Hello")], " \n", ["Hello"], "", id="white space"),
+    ],
+)
+def test_what_was_said_is_told_by_whole_messages(
+    listener: Listener,
+    frames: list[tuple[str | None, str]],
+    final: str,
+    messages: list[str],
+    whole: str,
+) -> None:
+    """Only the current message may have become shorter, and only by whole words."""
+    listener.hear(*frames)
+
+    assert listener.text.complete(final) == whole
+    assert listener.messages == messages
+
+
+def test_a_message_that_goes_on_after_a_tool_is_open_again(listener: Listener) -> None:
+    """Its last words may come after the tool has started; then it may be completed."""
+    listener.hear(("a", "It"))
+    listener.text.close_message()
+    listener.hear(("a", "It is"))
+
+    assert listener.text.complete("It is on.") == "It is on."
+    assert listener.messages == ["It is on."]
+
+
+def test_a_late_frame_does_not_open_a_message_again(listener: Listener) -> None:
+    """It adds nothing, so the answer after the tool is still a new message."""
+    listener.hear(("a", "Now let me look."))
+    listener.text.close_message()
+    listener.hear(("a", "Now"))
+
+    listener.text.complete("Now let me look. No.")
+
+    assert listener.messages == ["Now let me look.", "Now let me look. No."]
+
+
+def test_white_space_is_no_message(listener: Listener) -> None:
+    """A message starts with its first word; what stands before it is not lost."""
+    listener.hear(("a", " \n"))
+    assert listener.messages == []
+    assert listener.text.whole == ""
+
+    listener.hear(("a", " \nHello"))
+    assert listener.messages == [" \nHello"]
+    assert listener.text.whole == " \nHello"
 
 
 @given(st.data(), st.lists(TEXTS, min_size=1, max_size=3))

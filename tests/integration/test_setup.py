@@ -5,7 +5,6 @@ from collections.abc import Callable, Coroutine
 import logging
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
@@ -341,9 +340,8 @@ async def reload(hass: HomeAssistant, entry_id: str) -> None:
 
 
 async def stop_home_assistant(hass: HomeAssistant, entry_id: str) -> None:
-    """Tell everybody that Home Assistant stops."""
-    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
-    await hass.async_block_till_done()
+    """Stop Home Assistant, all its stages."""
+    await hass.async_stop(force=True)
 
 
 @pytest.mark.parametrize(
@@ -365,7 +363,7 @@ async def test_an_open_run_is_aborted_and_its_turn_gets_an_answer(
         Expect("agent", reply=accepted(), emit=[started(), said("One, two")]),
         ABORT,
     )
-    turn = hass.async_create_background_task(ask(hass), "turn")
+    turn = hass.async_create_task(ask(hass), "turn")
     request = await friendly.wait_for_request("agent")
     await friendly.played()
     await end(hass, entry.entry_id)

@@ -86,6 +86,16 @@ async def agent_failed_tool(stage: Stage) -> None:
 
 
 @scenario
+async def agent_media(stage: Stage) -> None:
+    """An answer with a picture, then a picture alone."""
+    async with stage.operator() as wire:
+        params = stage.run("MODEL:MEDIA https://example.com/picture.png Here is the picture.")
+        await whole_run(wire, params)
+        await _look_back(wire, params)
+        await whole_run(wire, stage.run("MODEL:MEDIA https://example.com/picture.png"))
+
+
+@scenario
 async def agent_silent(stage: Stage) -> None:
     """The agent decides to say nothing."""
     async with stage.operator() as wire:

@@ -5,7 +5,7 @@ Knows neither entities nor pipelines, so everything that answers people with an 
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
@@ -50,7 +50,7 @@ class TurnResult:
     """What a turn came to."""
 
     outcome: TurnOutcome
-    speech: str = ""
+    speech: str = field(default="", repr=False)
     """The last message, for those who get no deltas; after a failure with the sentence about it."""
 
     error: GatewayError | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from .chat_run import ChatRun
 from .errors import GatewayError
 from .frames import GatewayEvent, as_text
+from .run_link import RunLink
 from .run_request import Patience, RunRequest
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Chat:
     @property
     def live_runs(self) -> int:
         """Number of runs that have not ended."""
-        return len(self._runs)
+        return len(set(self._runs.values()))
 
     def take(self, event: GatewayEvent) -> None:
         """Give one `chat` or `agent` event to the run it belongs to, if it is one of ours."""
@@ -74,11 +75,19 @@ class Chat:
             return
         run = self._runs.get(run_id) or self._adopter_of(run_id, event)
         if run is not None:
-            run.take(event)
+            run.link.take(event)
 
-    def register(self, run_id: str, run: ChatRun) -> None:
-        """Route the frames of `run_id` to `run`. Before the request: frames may overtake it."""
-        self._runs[run_id] = run
+    def register(self, run: ChatRun) -> None:
+        """Route the frames of `run` to it. Before the request: frames may overtake it."""
+        self._runs[run.run_id] = run
+
+    def adopt(self, run_id: str, link: RunLink) -> None:
+        """Route the frames of `run_id`, too, to the live run of `link`."""
+        self._runs[run_id] = self._runs[link.run_id]
+
+    def others(self, link: RunLink) -> frozenset[str]:
+        """Return the ids of the runs that are not the one of `link`."""
+        return frozenset(run_id for run_id, run in self._runs.items() if run.link is not link)
 
     def unregister(self, run: ChatRun) -> None:
         """Forget every id of `run`."""
@@ -87,13 +96,13 @@ class Chat:
     def on_connection_lost(self) -> None:
         """Tell every live run that its connection ended."""
         for run in set(self._runs.values()):
-            run.on_connection_lost()
+            run.link.on_connection_lost()
 
     async def wait_for_ending(self, session_key: str) -> None:
         """Wait until the aborted run before in this session has ended, within `ENDING_LIMIT`."""
         ending = self._endings.get(session_key)
-        if ending is None:
-            return
+        if ending is None or not self._client.is_connected:
+            return  # Nothing to wait for, or nothing that would come about while we wait.
         try:
             async with asyncio.timeout(ENDING_LIMIT):
                 await ending.done.wait()
@@ -134,8 +143,10 @@ class Chat:
         """Return the interrupted run that the gateway continues as `run_id`."""
         session_key = event.payload.get("sessionKey")
         for run in self._runs.values():
-            if run.awaits_continuation and run.session_key == session_key:
-                run.continue_as(run_id)
+            link = run.link
+            if link.awaits_continuation and run.session_key == session_key:
+                self._runs[run_id] = run
+                link.continue_as(run_id)
                 return run
         return None
 

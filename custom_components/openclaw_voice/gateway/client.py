@@ -132,6 +132,16 @@ class GatewayClient:
         return self._is_stopping
 
     @property
+    def is_blocked(self) -> bool:
+        """Whether waiting a little brings no connection: somebody must act, or a limit runs."""
+        return self._is_stopping or self._snapshot.state in _BLOCKED
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether requests can be sent now."""
+        return self._connection is not None and self._connection.is_open
+
+    @property
     def connection(self) -> Connection:
         """The ready connection.
 
@@ -186,7 +196,11 @@ class GatewayClient:
         if self._tasks is None or self._is_stopping:
             work.close()
             return False
-        task = self._tasks.create_task(work, name=name)
+        try:
+            task = self._tasks.create_task(work, name=name)
+        except RuntimeError:
+            work.close()  # The group is just being cancelled.
+            return False
         self._children.add(task)
         task.add_done_callback(self._children.discard)
         return True
@@ -229,9 +243,9 @@ class GatewayClient:
             self._try_now()
 
     def use_settings(self, settings: ConnectionSettings) -> None:
-        """Use other settings from the next attempt on, and make it now if the client waits."""
+        """Use other settings from the next attempt on; make it now, as `retry_now` does."""
         self._settings = settings
-        self._try_now()
+        self.retry_now()
 
     async def request(
         self, method: str, params: JsonObject | None = None, *, timeout: float = REQUEST_TIMEOUT
@@ -276,8 +290,9 @@ class GatewayClient:
                     self._on_not_ready(connection)
         except GatewayError as err:
             error = err
-        except Exception as err:  # a bug of ours must not end the loop for ever
-            _LOGGER.exception("Unexpected error in the connection")
+        except Exception as err:  # noqa: BLE001 - a bug of ours must not end the loop for ever
+            # Without the traceback's values: they may hold anything of a frame.
+            _LOGGER.error("Unexpected %s in the connection", type(err).__name__)
             error = ProtocolError(f"unexpected {type(err).__name__}")
         self._history.note(error, None if ready_at is None else loop.time() - ready_at)
         return error
@@ -312,6 +327,8 @@ class GatewayClient:
             known = self._settings.credentials
             other = known.without_device_token() or known
             self._settings = replace(self._settings, credentials=other)
+        if decision.action is Action.WAIT_OUT_LIMIT:
+            self._retry.clear()
         wait = decision.delay
         self._show(
             replace(

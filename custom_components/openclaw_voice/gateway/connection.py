@@ -29,7 +29,7 @@ from .frames import GatewayEvent, JsonObject, Response, build_request, parse_fra
 from .handshake import Challenge, accept_hello, connect_params, refusal
 from .models import ConnectionSettings, HelloOk
 from .redact import redact
-from .socket import open_socket
+from .socket import CLOSE_TIMEOUT, open_socket
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,6 +38,9 @@ HANDSHAKE_TIMEOUT: Final = 15.0
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds a method may take when the caller sets no other limit."""
+
+CLOSE_LIMIT: Final = CLOSE_TIMEOUT + 1.0
+"""Seconds until a socket is cut off that does not even take the closing handshake."""
 
 TICK_GRACE_FACTOR: Final = 2.0
 """Silence longer than this many tick intervals means the gateway is gone.
@@ -141,7 +144,7 @@ class Connection:
                 await asyncio.wait({reader})
         finally:
             if self._socket is not None:
-                await self._socket.close()
+                await _close_socket(self._socket)
 
     async def wait_closed(self) -> GatewayError:
         """Wait until the connection has ended and return why. The first reason is kept."""
@@ -209,9 +212,11 @@ class Connection:
 
     async def _shake_hands(self, socket: ClientConnection) -> HelloOk:
         challenge = await self._receive_challenge(socket)
-        await socket.send(
-            build_request("connect", "connect", connect_params(self._settings, challenge))
-        )
+        request = build_request("connect", "connect", connect_params(self._settings, challenge))
+        try:
+            await socket.send(request)
+        except ConnectionClosed as err:
+            raise _closed_during_handshake(err) from None
         response = await self._receive_connect_response(socket)
         if response.error is not None:
             raise refusal(response.error)
@@ -246,6 +251,9 @@ class Connection:
             self._end(ConnectionLostError(TICK_TIMEOUT_CODE, "tick timeout"))
         except ConnectionClosed as err:
             self._end(_lost(err))
+        except Exception as err:  # noqa: BLE001 - an open connection nobody reads would be deaf
+            _LOGGER.error("Reading a frame failed with %s", type(err).__name__)  # may hold speech
+            self._end(ConnectionLostError(ABNORMAL_CODE, "reader failed"))
 
     def _take(self, message: bytes) -> None:
         try:
@@ -327,8 +335,20 @@ async def _receive_first(socket: ClientConnection) -> Response | GatewayEvent:
     try:
         return parse_frame(await socket.recv(decode=False))
     except ConnectionClosed as err:
-        lost = _lost(err)
-        raise CannotConnectError(f"handshake: {lost}") from None
+        raise _closed_during_handshake(err) from None
+
+
+def _closed_during_handshake(err: ConnectionClosed) -> CannotConnectError:
+    return CannotConnectError(f"handshake: {_lost(err)}")
+
+
+async def _close_socket(socket: ClientConnection) -> None:
+    """Close, however long the other side does not read what waits to be written."""
+    try:
+        async with asyncio.timeout(CLOSE_LIMIT):
+            await socket.close()
+    except TimeoutError:
+        socket.transport.abort()
 
 
 def _lost(err: ConnectionClosed) -> ConnectionLostError:

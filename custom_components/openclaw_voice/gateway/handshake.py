@@ -4,6 +4,7 @@ Source: gateway protocol 4, "Handshake" and "Device identity and signature".
 """
 
 from dataclasses import dataclass
+import re
 from typing import Final, Self
 
 from .errors import (
@@ -36,6 +37,8 @@ USER_AGENT: Final = "openclaw_voice"
 MIN_STARTUP_WAIT: Final = 0.1
 MAX_STARTUP_WAIT: Final = 2.0
 """Bounds (seconds) of the wait a starting gateway asks for."""
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 _CREDENTIALS_REJECTED: Final = frozenset(
     {
@@ -175,9 +178,15 @@ def _pairing(error: ErrorShape) -> GatewayError | None:
         return None
     return PairingRequiredError(
         error.message,
-        request_id=as_text(error.details.get("requestId")) or "",
+        request_id=_request_id(error.details.get("requestId")),
         reason=error.detail_reason or "not-paired",
     )
+
+
+def _request_id(value: object) -> str:
+    """Return an id that may stand in a command people are told to run, else nothing."""
+    text = as_text(value) or ""
+    return text if _REQUEST_ID.fullmatch(text) else ""
 
 
 def _authentication(error: ErrorShape) -> GatewayError | None:

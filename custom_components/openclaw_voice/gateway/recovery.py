@@ -53,10 +53,18 @@ class RunTrace:
     run_id: str | None = None
     """Of the run that continues the turn."""
 
+    is_active: bool = False
+    """Whether that run is running; else it may have been interrupted, too."""
 
-def trace_run(history: JsonObject, run_id: str) -> RunTrace:
-    """Find out from an answer of `chat.history` what became of `run_id`."""
-    active = _active_runs(history)
+
+def trace_run(
+    history: JsonObject, run_id: str, *, others: frozenset[str] = frozenset()
+) -> RunTrace:
+    """Find out from an answer of `chat.history` what became of `run_id`.
+
+    `others` are the ids of runs that belong to somebody else, and so continue nothing of ours.
+    """
+    active = [active_id for active_id in _active_runs(history) if active_id not in others]
     rows = [as_object(row) for row in as_list(history.get("messages"))]
     current = run_id
     while current not in active:
@@ -74,7 +82,7 @@ def trace_run(history: JsonObject, run_id: str) -> RunTrace:
             break
         current = successor
     if current != run_id:
-        return RunTrace(fate=RunFate.CONTINUED, run_id=current)
+        return RunTrace(fate=RunFate.CONTINUED, run_id=current, is_active=current in active)
     return RunTrace(fate=RunFate.RUNNING if current in active else RunFate.INTERRUPTED)
 
 

@@ -75,6 +75,9 @@ class Outcome:
     protocol_errors: int = 0
     """Protocol errors in a row, this one included."""
 
+    signature_errors: int = 0
+    """Refused signatures in a row, this one included."""
+
     has_other_credential: bool = False
     """Another credential than the refused one is stored."""
 
@@ -89,6 +92,7 @@ class History:
 
         self._quick_losses = 0
         self._protocol_errors = 0
+        self._signature_errors = 0
 
     def note(self, error: GatewayError, ready_for: float | None) -> None:
         """Note the end of a connection that was ready for so many seconds, or never."""
@@ -99,6 +103,9 @@ class History:
         elif ready_for is not None:
             self._quick_losses = 0
         self._protocol_errors = self._protocol_errors + 1 if isinstance(error, ProtocolError) else 0
+        self._signature_errors = (
+            self._signature_errors + 1 if isinstance(error, SignatureRejectedError) else 0
+        )
         self.failures += 1
 
     def outcome(self, error: GatewayError, *, has_other_credential: bool) -> Outcome:
@@ -108,6 +115,7 @@ class History:
             failures=self.failures - 1,
             quick_losses=self._quick_losses,
             protocol_errors=self._protocol_errors,
+            signature_errors=self._signature_errors,
             has_other_credential=has_other_credential,
         )
 
@@ -152,7 +160,7 @@ def decide(outcome: Outcome, *, chance: float) -> Decision:
             return Decision(action=Action.USE_OTHER_CREDENTIAL, delay=0.0)
         case AccessError() | UnsupportedVersionError() | HandshakeRefusedError():
             return Decision(action=Action.WAIT_FOR_PERSON)
-        case SignatureRejectedError() if outcome.protocol_errors > 1:
+        case SignatureRejectedError() if outcome.signature_errors > 1:
             return Decision(action=Action.WAIT_FOR_PERSON)
         case ProtocolError() if outcome.protocol_errors >= TOLERATED:
             return Decision(

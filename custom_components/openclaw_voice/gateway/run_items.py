@@ -36,14 +36,14 @@ class ToolActivity:
     call_id: str
     name: str
     phase: ToolPhase
-    title: str | None = None
+    title: str | None = field(default=None, repr=False)
     """What the gateway shows people for it."""
 
     arguments: JsonObject = field(default_factory=dict, repr=False)
-    """At the start, if the gateway tells them."""
+    """At the start, if the gateway tells them; long ones are cut."""
 
     result: str | None = field(default=None, repr=False)
-    """At the end: its text, cut at `MAX_RESULT_LENGTH`."""
+    """At the end: its text, cut at `MAX_TOOL_TEXT`."""
 
     is_error: bool = False
 

@@ -5,7 +5,7 @@ Source: gateway protocol 4, "Events of a run", "Terminal states" and "agent"; th
 """
 
 from collections import deque
-from dataclasses import replace
+from collections.abc import Iterable
 from typing import Final
 
 from .errors import EmptyAnswerError, GatewayError, RunFailedError
@@ -17,7 +17,6 @@ from .frames import (
     as_list,
     as_object,
     as_text,
-    whole_characters,
 )
 from .recovery import RunFate, RunTrace
 from .redact import redact
@@ -28,20 +27,13 @@ from .run_items import (
     RunItem,
     RunOutcome,
     ToolActivity,
-    ToolPhase,
 )
+from .run_media import RunMedia, links_of, message_links, split_media
 from .run_text import SEPARATOR, RunText
+from .run_tools import RunTools
 
 SILENT_REPLY: Final = "NO_REPLY"
 """What a model says when it decides not to answer."""
-
-MAX_RESULT_LENGTH: Final = 2_000
-"""Characters of a tool's result that are kept: enough to show, too few to flood."""
-
-MAX_WAITING_TOOLS: Final = 256
-"""Starts and ends of tool calls that may wait to be fetched; the calls that start when so many do
-are dropped as a whole. Text is never dropped.
-"""
 
 _INTERIM: Final = frozenset({"accepted", "in_flight", "started", "pending"})
 """Statuses of an `agent` response that is not its last one."""
@@ -64,11 +56,8 @@ class RunReader:
         self._uses_chat_text = False
         self._disposition: str | None = None
         self._failure: RunFailedError | None = None
-        self._tools: dict[str, ToolActivity] = {}
-        """What the end of each call that goes on will be."""
-
-        self._known_calls: set[str] = set()
-        self._waiting_tools = 0
+        self._media = RunMedia()
+        self._tools = RunTools(self.items.append, on_start=self._text.close_message)
 
     @property
     def has_ended(self) -> bool:
@@ -81,7 +70,7 @@ class RunReader:
             return None
         item = self.items.popleft()
         if isinstance(item, ToolActivity):
-            self._waiting_tools -= 1
+            self._tools.on_taken()
         return item
 
     def read_event(self, event: GatewayEvent) -> None:
@@ -116,16 +105,20 @@ class RunReader:
             return
         match trace.fate:
             case RunFate.ANSWERED:
-                self._finish(RunOutcome.ANSWERED, trace.text)
+                text, links = split_media(trace.text)
+                self._answer(text, links)
+                if not self.has_ended:
+                    self._fail(EmptyAnswerError("the history has no text"))
             case RunFate.ABORTED:
-                self._finish(RunOutcome.ABORTED, trace.text)
+                self._finish(RunOutcome.ABORTED, split_media(trace.text)[0])
             case RunFate.FAILED:
                 self._fail(RunFailedError("the run failed while the connection was away"))
 
     def restart(self) -> None:
         """The gateway starts the turn over under another run id: what it said before is void."""
-        self._end_all_tools()
+        self._tools.end_all()
         self._text.restart()
+        self._media.restart()
         self._uses_chat_text = False
         self._disposition = None
         self.needs_response = False
@@ -164,22 +157,17 @@ class RunReader:
             self._text.say(None, text)
 
     def _read_chat_final(self, payload: JsonObject) -> None:
-        text = _message_text(payload) or self._text.whole
         message = as_object(payload.get("message"))
-        links = _message_links(message)
-        if text or links:
-            self._finish(
-                RunOutcome.ANSWERED,
-                text,
-                links=links,
-                is_from_gateway=message.get("model") == "gateway-injected"
-                or message.get("provider") == "openclaw",
-            )
-        else:
-            self.needs_response = True
+        self._answer(
+            _message_text(payload),
+            message_links(message),
+            is_from_gateway=message.get("model") == "gateway-injected"
+            or message.get("provider") == "openclaw",
+        )
+        self.needs_response = not self.has_ended
 
     def _read_chat_aborted(self, payload: JsonObject) -> None:
-        text = _message_text(payload) or self._text.whole
+        text = self._or_said(_message_text(payload))
         if text or payload.get("stopReason") != "stop":
             self._finish(RunOutcome.ABORTED, text)
         else:
@@ -194,77 +182,23 @@ class RunReader:
             case "assistant":
                 self._read_assistant(data)
             case "tool":
-                self._read_tool(data)
+                self._tools.read_tool(data)
             case "item" if data.get("kind") == "tool" and data.get("phase") == "end":
-                self._end_tool(data)
+                self._tools.read_end(data)
             case "lifecycle":
                 self._read_disposition(as_object(data.get("terminalReply")))
 
     def _read_assistant(self, data: JsonObject) -> None:
+        item_id, takes_back = as_text(data.get("itemId")), data.get("replace") is True
+        self._media.hear(item_id, data, takes_back=takes_back)
         text = data.get("text")
         if isinstance(text, str) and not self._uses_chat_text:
-            self._text.say(
-                as_text(data.get("itemId")), text, takes_back=data.get("replace") is True
-            )
+            self._text.say(item_id, text, takes_back=takes_back)
 
     def _read_disposition(self, reply: JsonObject) -> None:
         # Comes just before the `chat` error that a run without a visible answer ends with.
         if reply.get("disposition") in ("silent", "empty"):
             self._disposition = reply["disposition"]
-
-    def _read_tool(self, data: JsonObject) -> None:
-        call_id, name = as_text(data.get("toolCallId")), as_text(data.get("name"))
-        if call_id is None or name is None:
-            return
-        match data.get("phase"):
-            case "start" if call_id not in self._tools:
-                self._start_tool(call_id, name, arguments=as_object(data.get("args")))
-            case "result" if call_id in self._tools:
-                self._tools[call_id] = replace(
-                    self._tools[call_id],
-                    result=_result_text(data.get("result")),
-                    is_error=data.get("isError") is True,
-                )
-
-    def _end_tool(self, data: JsonObject) -> None:
-        """Read the end of a tool: only here a failed command is told from one that worked."""
-        call_id, name = as_text(data.get("toolCallId")), as_text(data.get("name"))
-        if call_id is None or name is None:
-            return
-        title = as_text(data.get("title"))
-        if call_id not in self._known_calls:
-            # Its `tool` frames went to another connection, or were lost.
-            self._start_tool(call_id, name, title=title)
-        end = self._tools.pop(call_id, None)
-        if end is not None:
-            is_error = end.is_error or data.get("status") == "failed"
-            self._add_tool(replace(end, title=title, is_error=is_error))
-
-    def _start_tool(
-        self,
-        call_id: str,
-        name: str,
-        *,
-        title: str | None = None,
-        arguments: JsonObject | None = None,
-    ) -> None:
-        self._known_calls.add(call_id)
-        if self._waiting_tools >= MAX_WAITING_TOOLS:
-            return
-        end = ToolActivity(call_id=call_id, name=name, phase=ToolPhase.END)
-        self._tools[call_id] = end
-        start = replace(end, phase=ToolPhase.START, title=title, arguments=arguments or {})
-        self._add_tool(start)
-
-    def _end_all_tools(self) -> None:
-        """The agent speaks again, so its tools are done, told or not."""
-        tools, self._tools = self._tools, {}
-        for end in tools.values():
-            self._add_tool(end)
-
-    def _add_tool(self, activity: ToolActivity) -> None:
-        self._waiting_tools += 1
-        self.items.append(activity)
 
     # the last response of the call
 
@@ -272,11 +206,9 @@ class RunReader:
         result = as_object(payload.get("result"))
         payloads = [as_object(item) for item in as_list(result.get("payloads"))]
         texts = [text for item in payloads if (text := as_text(item.get("text"))) is not None]
-        links = tuple(link for item in payloads if (link := _link(item.get("mediaUrl"))))
-        text = SEPARATOR.join(texts) or self._text.whole
-        if text or links:
-            self._finish(RunOutcome.ANSWERED, text, links=links)
-        else:
+        links = [link for item in payloads for link in links_of(item)]
+        self._answer(SEPARATOR.join(texts), links)
+        if not self.has_ended:
             self._read_no_answer(payload)
 
     def _read_stop(self, payload: JsonObject) -> None:
@@ -308,7 +240,7 @@ class RunReader:
         return error.as_request_error()
 
     def _on_text(self, item: MessageStarted | ChatDelta) -> None:
-        self._end_all_tools()
+        self._tools.end_all()
         last = self.items[-1] if self.items else None
         if isinstance(item, ChatDelta) and isinstance(last, ChatDelta):
             # A slow reader gets one long delta, so that what waits stays small.
@@ -316,8 +248,24 @@ class RunReader:
         else:
             self.items.append(item)
 
+    # the end
+
+    def _or_said(self, text: str | None) -> str:
+        """Return a final text, or what was streamed when it has no words."""
+        return text if text and text.strip() else self._text.whole
+
+    def _answer(
+        self, text: str | None, links: Iterable[str], *, is_from_gateway: bool = False
+    ) -> None:
+        """End the run with an answer, if there is one."""
+        text, all_links = self._or_said(text), self._media.links(links)
+        if text or all_links:
+            self._finish(
+                RunOutcome.ANSWERED, text, links=all_links, is_from_gateway=is_from_gateway
+            )
+
     def _fail(self, error: GatewayError) -> None:
-        self._end_all_tools()
+        self._tools.end_all()
         self.error = error
 
     def _finish(
@@ -329,8 +277,8 @@ class RunReader:
         is_from_gateway: bool = False,
     ) -> None:
         if text.strip() == SILENT_REPLY:
-            outcome, text = RunOutcome.SILENT, ""
-        self._end_all_tools()
+            outcome, text, links = RunOutcome.SILENT, "", ()
+        self._tools.end_all()
         text = self._text.complete(text)
         self.final = ChatFinal(
             outcome=outcome, text=text, links=links, is_from_gateway=is_from_gateway
@@ -358,22 +306,3 @@ def _message_text(payload: JsonObject) -> str | None:
         for block in map(as_object, as_list(content))
         if block.get("type") == "text" and isinstance(text := block.get("text"), str)
     )
-
-
-def _message_links(message: JsonObject) -> tuple[str, ...]:
-    blocks = map(as_object, as_list(message.get("content")))
-    links = [_link(block.get("url") or block.get("mediaUrl")) for block in blocks]
-    return tuple(link for link in links if link is not None)
-
-
-def _link(value: object) -> str | None:
-    """Return an address people can open: a path on the gateway's disk is of no use to them."""
-    text = as_text(value)
-    return text if text is not None and text.startswith(("http://", "https://")) else None
-
-
-def _result_text(result: object) -> str | None:
-    blocks = as_list(as_object(result).get("content"))
-    texts = [as_text(as_object(block).get("text")) for block in blocks]
-    text = "\n".join(text for text in texts if text)
-    return whole_characters(text[:MAX_RESULT_LENGTH]) or None

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 import uuid
 
-from .frames import JsonObject
+from .frames import JsonObject, whole_characters
 
 DEADLINE_MARGIN: Final = 30.0
 """Seconds the gateway's deadline lies behind ours: the time a lost connection may cost."""
@@ -34,12 +34,12 @@ class RunRequest:
     def params(self, patience: Patience) -> JsonObject:
         """Return the params of the `agent` request."""
         params: JsonObject = {
-            "message": self.message,
+            "message": whole_characters(self.message),
             "sessionKey": self.session_key,
             "idempotencyKey": self.run_id,
             # The gateway's own deadline is two days. Ours comes first; this one is the net below.
             "timeout": round(patience.total + DEADLINE_MARGIN),
         }
-        if self.instructions:
-            params["extraSystemPrompt"] = self.instructions
+        if instructions := whole_characters(self.instructions or ""):
+            params["extraSystemPrompt"] = instructions
         return params

@@ -5,6 +5,7 @@ Texts on the wire are cumulative, so that lost, repeated and late frames cost no
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from .frames import whole_characters
@@ -23,6 +24,14 @@ class _Message:
     said: str = field(default="", repr=False)
     """What was handed out. Differs from `text` when the gateway takes something back."""
 
+    is_closed: bool = False
+    """A tool was used after it."""
+
+    @property
+    def parts(self) -> list[str]:
+        """Its text, or its texts: those of a `chat` frame come as one."""
+        return self.text.split(SEPARATOR) if self.item_id is None else [self.text]
+
 
 class RunText:
     """The messages of one run, and how much of each was handed out."""
@@ -40,7 +49,7 @@ class RunText:
     @property
     def whole(self) -> str:
         """All messages, joined as the gateway joins them."""
-        return SEPARATOR.join(message.text for message in self._messages if message.text)
+        return SEPARATOR.join(item.text for item in self._messages if not _is_blank(item.text))
 
     def say(self, item_id: str | None, text: str, *, takes_back: bool = False) -> None:
         """Take the whole text of a message, as far as it is known now.
@@ -56,12 +65,15 @@ class RunText:
         if message is None or (not takes_back and message.text.startswith(text)):
             return  # over, repeated, or late
         message.text = text
+        message.is_closed = False
         if not text.startswith(message.said):
             if message.said.startswith(text):
                 return
             # It says something else now. What was said cannot be taken back, so it starts again.
             message.said = ""
         rest = whole_characters(text[len(message.said) :])
+        if not message.said and _is_blank(rest):
+            return  # it starts with its first word
         if rest and not message.said:
             self._hand_out(MessageStarted())
         if rest:
@@ -73,17 +85,45 @@ class RunText:
         if self._messages:
             self._messages = [_Message(item_id=None, said=self._messages[-1].said)]
 
+    def close_message(self) -> None:
+        """A tool is used: what is said next is another message, unless a frame goes on with this."""
+        if self._messages:
+            self._messages[-1].is_closed = True
+
     def complete(self, text: str) -> str:
         """Hand out what the final `text` has and the deltas had not; return the whole text.
 
         The last response of a call carries only what came after its last tool.
         """
-        wanted, has = _words(text), _words(self.whole)
-        if has.startswith(wanted):
-            return whole_characters(text)
-        if not has.endswith(wanted):
+        if _is_blank(text):
+            return ""
+        start = self._find_said(_words(text))
+        if start is None:
             self._say_rest(text)
-        return whole_characters(self.whole)
+        return whole_characters(self.whole if start != 0 else text)
+
+    def _find_said(self, wanted: str) -> int | None:
+        """Return where in the words of all messages `wanted` begins, None if it was not said.
+
+        Only whole messages count: a short answer may be a piece of what was said before it.
+        """
+        parts = [_words(part) for message in self._messages for part in message.parts]
+        said = " ".join(filter(None, parts))
+        starts = [0, *accumulate(len(part) + 1 for part in parts if part)][:-1]
+        for start in starts:
+            end = start + len(wanted)
+            if said.startswith(wanted, start) and (
+                end == len(said)
+                or (start == 0 and end + 1 in starts)
+                or (end > starts[-1] and self._may_be_shortened(said, end))
+            ):
+                return start
+        return None
+
+    def _may_be_shortened(self, said: str, end: int) -> bool:
+        """Whether the gateway may have cut what was said at `end`, which lies in the last message."""
+        is_between_words = not (said[end - 1].isalnum() and said[end].isalnum())
+        return is_between_words and not self._messages[-1].is_closed
 
     def _message_of(self, item_id: str | None) -> _Message | None:
         """Return the message a text belongs to; None for one that is over."""
@@ -104,14 +144,22 @@ class RunText:
         if not self._messages:
             self._messages.append(_Message(item_id=None))
         *earlier, last = self._messages
-        lead = "".join(f"{message.text}{SEPARATOR}" for message in earlier if message.text)
-        start = _find(last.text, text, lead)
+        lead = "".join(f"{item.text}{SEPARATOR}" for item in earlier if not _is_blank(item.text))
+        start = _find(last.text.rstrip() if last.is_closed else last.text, text, lead)
         if start is None:
             # It was lost altogether, or the gateway has changed its mind about the last one.
-            self._messages.append(_Message(item_id=None))
-            self.say(None, text.removeprefix(lead))
+            self._say_message(text.removeprefix(lead))
+        elif last.is_closed:
+            rest = text[start:]
+            if _words(rest) != _words(last.text):
+                self._say_message(rest.removeprefix(f"{last.text.rstrip()}{SEPARATOR}"))
         else:
             self.say(last.item_id, text[start:])
+
+    def _say_message(self, text: str) -> None:
+        """Hand out a message nothing is known of."""
+        self._messages.append(_Message(item_id=None))
+        self.say(None, text)
 
 
 def _find(message: str, text: str, lead: str) -> int | None:
@@ -127,6 +175,10 @@ def _find(message: str, text: str, lead: str) -> int | None:
         if found >= 0:
             return found + len(SEPARATOR)
     return 0 if text.startswith(message) else None
+
+
+def _is_blank(text: str) -> bool:
+    return not text.strip()
 
 
 def _words(text: str) -> str:

@@ -1,0 +1,7 @@
+"""Run the bench."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())

@@ -1,0 +1,152 @@
+"""`scripts/bench`: starts what is measured, measures, stops everything, and prints.
+
+Progress goes to stderr; the figures and, if asked for, one JSON object go to stdout.
+"""
+
+import argparse
+from contextlib import AsyncExitStack
+import json
+from pathlib import Path
+import shutil
+import tempfile
+from typing import Final
+
+from ..gateway import GatewayProcess
+from ..home_assistant import HomeAssistantProcess, write_config
+from ..model_server import ModelServer
+from ..process import CHECKOUT
+from ..stage import (
+    PIPELINE_NAME,
+    StepError,
+    add_gateway,
+    run_until_signal,
+    say,
+    start_gateway,
+    start_home_assistant,
+    step,
+)
+from . import __doc__ as bench_docs
+from .bare_client import BareClient
+from .comparison import Comparison
+from .figures import Figures, table
+from .our_code import microseconds_per_delta
+
+QUESTIONS: Final = 16
+LONG_ANSWERS: Final = 3
+PROBE: Final = "loop_probe"
+PROBE_FOLDER: Final = Path(__file__).parent / PROBE
+
+DELTAS: Final = 400
+CHARACTERS: Final = 2_000
+LONG_CHARACTERS: Final = 60_000
+
+
+async def measure(questions: int, folder: Path) -> Figures:
+    """Start everything, measure, and stop everything.
+
+    Raises:
+        StepError: Something could not be started or set up, or did not answer as it should.
+    """
+    with step("Timing our own code"):
+        delta_us = await microseconds_per_delta(characters=CHARACTERS, deltas=DELTAS)
+        long_delta_us = await microseconds_per_delta(characters=LONG_CHARACTERS, deltas=DELTAS)
+    async with AsyncExitStack() as stack:
+        model = await stack.enter_async_context(ModelServer())
+        gateway = GatewayProcess(folder / "gateway", model.base_url)
+        home = HomeAssistantProcess(folder / "home-assistant")
+        add_probe(home)
+        stack.push_async_callback(_stop, gateway, home)
+        await start_gateway(gateway)
+        # Before Home Assistant: the gateway tells those first that came first.
+        with step("Connecting the bare client"):
+            bare = await stack.enter_async_context(BareClient.connect(gateway.url, gateway.token))
+        await start_home_assistant(home)
+        assist = await stack.enter_async_context(home.connect())
+        with step("Adding the integration and an Assist pipeline"):
+            agent = await add_gateway(assist, gateway.url, gateway.token)
+            await assist.prefer_agent(agent.entity_id, name=PIPELINE_NAME)
+        comparison = Comparison(assist, bare)
+        with step("Warming up"):
+            await comparison.warm_up()
+        with step(f"Asking {questions} questions through Assist and by the bare client"):
+            answers = [await comparison.question(number) for number in range(questions)]
+        with step("Asking for long answers"):
+            long_answers = [
+                await comparison.long_answer(number, LONG_CHARACTERS)
+                for number in range(LONG_ANSWERS)
+            ]
+        return Figures(
+            gateway_version=gateway.version,
+            home_assistant_version=assist.version,
+            added_ms=[seconds * 1000 for answer in answers for seconds in answer.added_s],
+            first_text_s=[answer.first_text_s for answer in answers],
+            bare_first_text_s=[answer.bare_first_text_s for answer in answers],
+            delta_us=delta_us,
+            long_delta_us=long_delta_us,
+            long_answers=long_answers,
+        )
+
+
+def add_probe(home: HomeAssistantProcess) -> None:
+    """Add the probe to a Home Assistant that has not been started yet."""
+    write_config(home.folder, home.port)
+    link = home.folder / "custom_components" / PROBE
+    link.symlink_to(PROBE_FOLDER, target_is_directory=True)
+    with (home.folder / "configuration.yaml").open("a") as configuration:
+        configuration.write(f"{PROBE}:\n")
+
+
+async def run(questions: int, *, as_json: bool) -> int:
+    """Run the bench in a folder of its own, which stays when it fails, and return the exit code."""
+    parent = CHECKOUT / ".bench"
+    parent.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    is_kept = False
+    try:
+        figures = await measure(questions, folder)
+    except StepError as err:
+        is_kept = True
+        say(str(err))
+        for log in [err.log_path] if err.log_path else sorted(folder.glob("*/output.log")):
+            say(f"Read {log}")
+        return 1
+    finally:
+        if not is_kept:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(table(figures))
+    if as_json:
+        print(json.dumps(figures.as_json()))
+    return 0
+
+
+async def _stop(gateway: GatewayProcess, home: HomeAssistantProcess) -> None:
+    """Stop both, whatever happens to either."""
+    say("Stopping …")
+    try:
+        await home.terminate()
+    finally:
+        await gateway.terminate()
+
+
+def _count(text: str) -> int:
+    """Return a number of questions."""
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least one question must be asked")
+    return count
+
+
+def main() -> int:
+    """Read the command line and run the bench."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description=bench_docs,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--questions", type=_count, default=QUESTIONS, help=f"how many ({QUESTIONS})"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object as the last line of stdout"
+    )
+    options = parser.parse_args()
+    return run_until_signal(run(options.questions, as_json=options.json))

@@ -1,0 +1,1 @@
+"""Tests of the bench's parts; the measuring itself is for scripts/bench."""
