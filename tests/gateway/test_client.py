@@ -578,6 +578,7 @@ async def test_close_right_after_the_challenge_is_an_absent_gateway(
     gateway: ScriptedGateway, settings: ConnectionSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is retried without a word about what the gateway said."""
+    caplog.set_level(logging.DEBUG)
     gateway.close_after_challenge(1008, "bad token=abcsecret123")
     async with running(GatewayClient(settings)) as client:
         with pytest.raises(CannotConnectError):

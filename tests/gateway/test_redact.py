@@ -53,6 +53,41 @@ SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
         pytest.param("error: token=hunter2", "hunter2", id="after another name"),
         pytest.param(r"{\"token\":\"abc\"}", "abc", id="JSON in JSON"),
         pytest.param("token=hunter…2secret", "2secret", id="value with an ellipsis"),
+        pytest.param("pwd=hunter2", "hunter2", id="pwd"),
+        pytest.param("passphrase=hunter2", "hunter2", id="passphrase"),
+        pytest.param("auth=hunter2", "hunter2", id="auth"),
+        pytest.param("x-auth: hunter2", "hunter2", id="longer name with auth"),
+        pytest.param("credential=hunter2", "hunter2", id="credential"),
+        pytest.param('{"credentials":"hunter2"}', "hunter2", id="credentials in JSON"),
+        pytest.param("password: my hunter2 phrase", "hunter2 phrase", id="password of words"),
+        pytest.param("Passphrase : it's my hunter2", "hunter2", id="passphrase of words"),
+        pytest.param('password: "my" hunter2', "hunter2", id="password with quotes"),
+        pytest.param("password:\n  hunter2", "hunter2", id="password in the next line"),
+        pytest.param(r"{\"password\":\"my hunter2\"}", "hunter2", id="words in JSON in JSON"),
+        pytest.param('{"password":"my hunter2"}', "hunter2", id="words in JSON"),
+        pytest.param("Authorization: hunter2", "hunter2", id="header without a scheme"),
+        pytest.param("authorization=hunter2", "hunter2", id="authorization in a query"),
+        pytest.param("Authorization: Digest a=1, b=hunter2", "hunter2", id="header of parts"),
+        pytest.param("proxy-authorization: Basic hunter2", "hunter2", id="header of a proxy"),
+        pytest.param("Cookie: a=1; session=hunter2", "hunter2", id="cookie"),
+        pytest.param("set-cookie: hunter2; Path=/", "hunter2", id="new cookie"),
+        pytest.param("cookie=hunter2", "hunter2", id="cookie in a query"),
+        pytest.param("x-api-key hunter2", "hunter2", id="header without a colon"),
+        pytest.param("X-Api-Key : hunter2", "hunter2", id="header with a colon"),
+        pytest.param("x-openclaw-token hunter2", "hunter2", id="other header without a colon"),
+        pytest.param("token%3Dhunter2%26x%3D1", "hunter2", id="percent-encoded token"),
+        pytest.param("u=http%3a%2f%2fh%3fkey%3dhunter2", "hunter2", id="percent-encoded key"),
+        pytest.param("token%253Dhunter2", "hunter2", id="percent-encoded twice"),
+        pytest.param("%22token%22%3A%22hunter2%22", "hunter2", id="percent-encoded JSON"),
+        pytest.param("got AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7", id="key of a cloud"),
+        pytest.param("got xoxb-1234-abcd", "1234-abcd", id="token of a chat"),
+        pytest.param("got ghp_16C7e42F292c6912E7", "16C7e42F", id="token of a forge"),
+        pytest.param("got eyJhbGciOi.eyJzdWIi.abc", "abc", id="JWT"),
+        pytest.param("jwt_eyJhbGciOi.eyJzdWIi.abc", "eyJzdWIi", id="JWT after a name"),
+        pytest.param("eyJhbGciOiJkaXIi..abc.def.ghi", "def", id="JWT with an empty part"),
+        pytest.param("https://u:p/hunter2@host", "hunter2", id="URL with a slash in the password"),
+        pytest.param("https://u:p@q/hunter2@host", "hunter2", id="URL with both in the password"),
+        pytest.param('ws://u:a"hunter2@host', "hunter2", id="URL with a quote in the password"),
     ],
 )
 def test_secrets_are_masked(text: str, secret: str) -> None:
@@ -68,10 +103,33 @@ def test_secrets_are_masked(text: str, secret: str) -> None:
     [
         ('{"token":"abc","ok":true}', '{"token":***,"ok":true}'),
         ("wss://user:pass@host/?key=abc&x=1", "wss://***@host/?key=***&x=1"),
-        ("password: hunter2, please", "password: ***, please"),
+        ("token: hunter2, please", "token: ***, please"),
+        ("password: my hunter2, please\nThanks.", "password: ***\nThanks."),
+        ("cookie: a=1; b=2\r\nhost: x", "cookie: ***\r\nhost: x"),
+        ('{"password":"a b","ok":true}', '{"password":***,"ok":true}'),
+        ("ws://u:p/w@host:18789/ refused", "ws://***@host:18789/ refused"),
+        ('"ws://host:18789/","mail":"a@b"', '"ws://host:18789/","mail":"a@b"'),
+        ("ws://user@host/@me", "ws://***@host/@me"),
+        ("x-api-key hunter2 is wrong", "x-api-key *** is wrong"),
+        ("/?token%3Dhunter2&x=1", "/?token%3D***&x=1"),
+        ("JWT eyJhbGciOi.eyJzdWIi.abc expired", "JWT *** expired"),
         (f"token {DEVICE_TOKEN}.", "token ***."),
     ],
-    ids=["JSON", "URL", "prose", "bare token"],
+    ids=[
+        "JSON",
+        "URL",
+        "prose",
+        "line",
+        "header",
+        "words in JSON",
+        "URL with a slash in the password",
+        "URL in JSON",
+        "URL with a path",
+        "header without a colon",
+        "percent-encoded",
+        "JWT",
+        "bare token",
+    ],
 )
 def test_what_stands_around_a_secret_stays(text: str, redacted: str) -> None:
     """Only the secret is replaced, so that the text still says what is wrong."""
@@ -105,6 +163,15 @@ def test_what_stands_around_a_secret_stays(text: str, redacted: str) -> None:
         pytest.param("set gateway.dangerouslyAllowHostHeaderOriginFallback", id="setting"),
         pytest.param("ws://192.168.1.20:18789/ refused", id="address"),
         pytest.param("http://host/a?mode=b", id="query"),
+        pytest.param("unauthorized: no author: authority", id="words with auth"),
+        pytest.param("authentication: failed", id="authentication"),
+        pytest.param("https://host/@user/repo", id="URL with an at sign in the path"),
+        pytest.param("write to me@host: https://host/", id="mail address"),
+        pytest.param("password: ", id="no password"),
+        pytest.param("password:\n", id="no password in the line"),
+        pytest.param("x-api-key", id="name of a header"),
+        pytest.param("eyJ is short", id="short word"),
+        pytest.param("50%3D", id="percent-encoded sign"),
         pytest.param("⚠️ Agent couldn't generate a response.", id="emoji"),
     ],
 )
@@ -139,7 +206,32 @@ def test_no_piece_of_a_secret_is_left_at_the_cut(length: int) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "a-", "token", "token-1", "://", "://a", "sk-", "bearer ", '"', "token=", f"{UUID}-"],
+    [
+        *(
+            "a",
+            "a-",
+            "token",
+            "token-1",
+            "://",
+            "://a",
+            "sk-",
+            "bearer ",
+            '"',
+            "token=",
+            f"{UUID}-",
+        ),
+        *(
+            "password: ",
+            "password:…",
+            "cookie:\n",
+            "eyJ",
+            "eyJ-",
+            "eyJaaaaaaaa.",
+            "x-api-key ",
+            "x-",
+        ),
+        *("://a:", "://a:@/", "token%", "token%25", "auth-", '\\"', 'key:\\"', "AKIA", "gha_"),
+    ],
 )
 def test_no_text_takes_long(piece: str) -> None:
     """A frame of 25 MB that is one long word does not block the loop."""
@@ -170,6 +262,12 @@ NAMED = st.sampled_from(
         "'password': '{}'",
         "Bearer {}",
         "wss://user:{}@host",
+        "wss://user:a/{}@host",
+        "cookie: a b {}",
+        "passphrase: a b {}",
+        "x-api-key {}",
+        "token%3D{}",
+        "pwd={}",
     ]
 )
 AROUND = st.text(alphabet=st.sampled_from(' .,:;"{}()&=?/\nTa…*'), max_size=600)
@@ -206,6 +304,17 @@ PIECES = st.sampled_from(
         ",",
         "-",
         "sk-",
+        "cookie: ",
+        "authorization:",
+        "auth=",
+        "/",
+        "'",
+        "\\",
+        "\n",
+        "%3D",
+        "x-api-key ",
+        "eyJaaaaaaaa",
+        ".",
         DEVICE_TOKEN,
         UUID,
         UUID[:-2],
@@ -219,6 +328,9 @@ PIECES = st.sampled_from(
 @example("." * (MAX_LENGTH - 8) + " token=abc and more")
 @example("." * (MAX_LENGTH - 9) + " token: abc and more")
 @example("." * (MAX_LENGTH - 10) + " bearer abc and more")
+@example("." * (MAX_LENGTH - 12) + " cookie: a b c and more")
+@example("." * (MAX_LENGTH - 14) + " x-api-key abc and more")
+@example("://token='a/b',:c@d")
 @example("." * (MAX_LENGTH - 36) + f" {UUID} and more")
 def test_redacting_twice_changes_nothing(text: str) -> None:
     """A text may pass here more than once on its way out."""

@@ -3,6 +3,7 @@
 Every text of the gateway passes here before it reaches an error, a log or diagnostics.
 """
 
+from collections.abc import Callable
 import re
 from typing import Final
 
@@ -19,26 +20,49 @@ _CUT: Final = "…"
 # a word only, and what they have passed they do not try again.
 _UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _VALUE: Final = rf"""(?:{_CUT}*+[^\s"'&,;)}}\]{_CUT}])++"""
-_RULES: Final = (
-    # Credentials in front of the host of a URL.
-    (re.compile(r"(?<=://)[^/\s]+@"), f"{MASK}@"),
-    # Authorization headers.
-    (re.compile(rf"""\b(bearer|basic)\s++["']?{_VALUE}""", re.IGNORECASE), rf"\1 {MASK}"),
-    # name=value and "name": "value", in queries, JSON and prose, also when the end is missing.
+_RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
+    # Passwords and headers, of which nobody knows where they end: the rest of the line.
     (
         re.compile(
             rf"""(?<![\w-])
-                (?=[\w-]*?(?:token|secret|password|passwd|signature|nonce
-                    |api[_-]?key|private[_-]?key|\bkey))
+                (?=[\w-]*?(?:password|passphrase|authorization|cookie))
+                (?P<name>[\w-]++[^\S\r\n]*+:[^\S\r\n]*+)
+                [^\r\n]*[^\s{_CUT}]""",
+            re.IGNORECASE | re.VERBOSE,
+        ),
+        rf"\g<name>{MASK}",
+    ),
+    # Authorization headers in a sentence.
+    (re.compile(rf"""\b(bearer|basic)\s++["']?{_VALUE}""", re.IGNORECASE), rf"\1 {MASK}"),
+    # name=value and "name": "value", in queries (encoded or not), JSON and prose, also when the end
+    # is missing.
+    (
+        re.compile(
+            rf"""(?<![\w-])
+                (?=[\w-]*?(?:token|secret|password|passwd|pwd|passphrase|credential|authorization
+                    |cookie|(?<![a-z])o?auth(?![a-z])|signature|nonce
+                    |api[_-]?key|private[_-]?key|(?:\b|(?<=%3f)|(?<=%26))key))
                 (?P<name>[\w-]++)
-                (?P<sign>\\*+["']?\s*+[=:]\s*+)
-                (?:(?:"(?:\\.|[^"\\])*+"?|'(?:\\.|[^'\\])*+'?)(?:{_VALUE})?|\\++["']\S*+|{_VALUE})""",
+                (?P<sign>\\*+["']?\s*+[=:]\s*+|(?:%(?:25)*+22)?+%(?:25)*+3[ad])
+                (?:(?:"(?:\\.|[^"\\])*+"?|'(?:\\.|[^'\\])*+'?)(?:{_VALUE})?
+                    |\\++["'][^"']*+\S*+
+                    |{_VALUE})""",
             re.IGNORECASE | re.VERBOSE | re.DOTALL,
         ),
         rf"\g<name>\g<sign>{MASK}",
     ),
-    # Keys of model providers.
-    (re.compile(r"\bsk-[\w-]{6,}+"), MASK),
+    # Headers without a colon.
+    (
+        re.compile(
+            rf"""(?<![\w-])(?P<name>x-(?=[\w-]*?(?:key|token|secret|auth))[\w-]++\s++)
+                (?![=:])["']?{_VALUE}""",
+            re.IGNORECASE | re.VERBOSE,
+        ),
+        rf"\g<name>{MASK}",
+    ),
+    # Keys of model providers, clouds, chats and forges; JSON Web Tokens.
+    (re.compile(r"\bsk-[\w-]{6,}+|\bxox[a-z]-[\w-]++|\bgh[a-z]_\w{16,}+"), MASK),
+    (re.compile(r"\bA[KS]IA[A-Z\d]{12,}+[\w-]*+|eyJ[\w-]{6,}+(?:\.[\w-]++|\.(?=\.))*+"), MASK),
     # Tokens, keys, signatures and hashes by their look. Identifiers of the gateway (UUIDs) stay:
     # a person needs them, for instance to approve a request.
     (
@@ -49,7 +73,13 @@ _RULES: Final = (
                 |(?=(?-i:[A-Z_-]*[a-z]))(?=(?-i:[a-z_-]*[A-Z]))[a-z_-]{{43,}}+={{0,2}})""",
             re.ASCII | re.IGNORECASE | re.VERBOSE,
         ),
-        None,
+        lambda match: match.group("uuid") or MASK,
+    ),
+    # Credentials in front of the host of a URL, which ends at the latest where its string in JSON
+    # does.
+    (
+        re.compile(r"""(?<=://)(?:(?!://|"[,:}\]])\S)++"""),
+        lambda match: _without_user(match.group()),
     ),
 )
 
@@ -63,7 +93,7 @@ def redact(text: str) -> str:
     if is_cut:
         text = _whole_words(text[:_READ_LENGTH])
     for pattern, replacement in _RULES:
-        text = pattern.sub(_keep_uuid if replacement is None else replacement, text)
+        text = pattern.sub(replacement, text)
     if is_cut or len(text) > MAX_LENGTH:
         text = f"{_whole_words(text[: MAX_LENGTH - 1])}{_CUT}"
     return text
@@ -74,5 +104,8 @@ def _whole_words(text: str) -> str:
     return text[: text.rfind(" ") + 1]
 
 
-def _keep_uuid(match: re.Match[str]) -> str:
-    return match.group("uuid") or MASK
+def _without_user(address: str) -> str:
+    """Mask what stands before the host: a password, which a colon begins, may hold a slash."""
+    authority = address.partition("/")[0]
+    end = (address if ":" in authority else authority).rfind("@")
+    return address if end < 0 else f"{MASK}{address[end:]}"
