@@ -7,18 +7,19 @@ from homeassistant.helpers import instance_id
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .entry_data import async_connection_settings
 from .gateway.client import GatewayClient
+from .issues import GatewayIssues
 
-PLATFORMS = [Platform.CONVERSATION]
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.CONVERSATION, Platform.SENSOR]
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) -> bool:
     """Connect to a gateway and add its agents."""
     client = GatewayClient(await async_connection_settings(hass, entry.data))
     coordinator = GatewayCoordinator(hass, entry, client, await instance_id.async_get(hass))
-    await coordinator.async_start()
     entry.runtime_data = coordinator
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_entry_updated))
+    await coordinator.async_start()
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 
 
@@ -27,9 +28,16 @@ async def async_unload_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) ->
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
         await entry.runtime_data.async_stop()
+        entry.runtime_data.issues.async_clear()
     return unloaded
 
 
+async def async_remove_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) -> None:
+    """Take back what was told about a gateway that is no longer there."""
+    GatewayIssues(hass, entry).async_clear()
+
+
 async def _async_entry_updated(_: HomeAssistant, entry: OpenClawConfigEntry) -> None:
-    """Bring in agents that were added; the connection and the others go on."""
+    """Bring in agents that were added, and credentials that are new; everything else goes on."""
     entry.runtime_data.async_update_agents()
+    await entry.runtime_data.async_use_entry()

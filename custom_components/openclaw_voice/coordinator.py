@@ -3,23 +3,26 @@
 The client reconnects by itself. The entry is never reloaded because a socket closed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import logging
-from typing import Final
+from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_URL
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 
 from .const import DOMAIN, LOGGER, SUBENTRY_AGENT
+from .entry_data import CREDENTIALS, async_connection_settings, entry_data
 from .exceptions import setup_error
 from .gateway.client import ClientSnapshot, ClientState, GatewayClient
-from .gateway.errors import GatewayError, RateLimitedError
+from .gateway.errors import CredentialsRejectedError, GatewayError, RateLimitedError
+from .gateway.models import HelloOk
 from .gateway_url import web_url
+from .issues import GatewayIssues
 
 CONNECT_TIMEOUT: Final = 10.0
-"""Seconds the first connection may take before Home Assistant tries the setup again later."""
+"""Seconds a connection somebody waits for may take: after that a setup is tried again later."""
 
 _LOST: Final = "lost"
 _REPEATING: Final = "repeating"
@@ -55,8 +58,15 @@ class GatewayCoordinator:
         self.device_id: str
         """The gateway's own device, registered by `async_start`."""
 
+        self.last_error: str | None = None
+        """Category of what last stood in the way of a connection, also when it is over."""
+
+        self.issues = GatewayIssues(hass, entry)
         self._hass = hass
         self._entry = entry
+        self._data: Mapping[str, Any] = entry.data
+        """What the client was last told to connect with."""
+
         self._listeners: list[CALLBACK_TYPE] = []
         self._agent_listeners: list[CALLBACK_TYPE] = []
         self._trouble: str | None = None
@@ -66,9 +76,19 @@ class GatewayCoordinator:
         """The last loss was one of many."""
 
     @property
+    def entry_id(self) -> str:
+        """Id of the entry, a part of the unique ids of the gateway's entities."""
+        return self._entry.entry_id
+
+    @property
+    def snapshot(self) -> ClientSnapshot:
+        """The state of the connection now."""
+        return self.client.snapshot
+
+    @property
     def is_connected(self) -> bool:
         """Whether turns can be run now."""
-        return self.client.snapshot.state is ClientState.READY
+        return self.snapshot.state is ClientState.READY
 
     async def async_start(self) -> None:
         """Connect for the first time, and stay connected.
@@ -86,6 +106,7 @@ class GatewayCoordinator:
             # The client waits its time. Home Assistant would try again sooner, and prolong it.
             pass
         except GatewayError as err:
+            self._tell_issues_of_failed_setup()
             # Home Assistant cancels the task above when a setup fails.
             raise setup_error(err) from err
         self._register_device()
@@ -98,6 +119,25 @@ class GatewayCoordinator:
     async def async_stop(self) -> None:
         """Abort the runs of turns that are going on, and disconnect. Idempotent."""
         await self.client.stop()
+        self.issues.async_stop()
+
+    async def async_try_now(self) -> None:
+        """Try to connect now, and wait for the outcome. A connection there is stays.
+
+        Raises:
+            GatewayError: What still stands in the way. A rate limit is waited out all the same.
+        """
+        if not self.is_connected:
+            self.client.retry_now()
+            await self.client.wait_ready(CONNECT_TIMEOUT)
+
+    async def async_use_entry(self) -> None:
+        """Connect with what the entry stores now, if that has changed."""
+        before, self._data = self._data, self._entry.data
+        if _without_credentials(before) != _without_credentials(self._data):
+            self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
+        elif before != self._data:
+            self.client.use_settings(await async_connection_settings(self._hass, self._data))
 
     @callback
     def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -135,10 +175,42 @@ class GatewayCoordinator:
     def _on_snapshot(self, snapshot: ClientSnapshot) -> None:
         """Log what a user cares about, once, and pass the change on."""
         self._log(snapshot)
+        self.issues.async_update(snapshot)
+        if snapshot.error is not None:
+            self.last_error = snapshot.error.category
         if snapshot.state is ClientState.READY:
             self._register_device()
+            self._store_device_token(snapshot.hello)
+        elif snapshot.state is ClientState.REFUSED and isinstance(
+            snapshot.error, CredentialsRejectedError
+        ):
+            self._entry.async_start_reauth(self._hass)
         for listener in tuple(self._listeners):
             listener()
+
+    def _store_device_token(self, hello: HelloOk | None) -> None:
+        """Keep a device token that is new, and forget the shared secret for it."""
+        if hello is not None and hello.device_token is not None:
+            # The listener of the entry has the client use it from the next connection on.
+            data = entry_data(self._entry.data, hello)
+            self._hass.config_entries.async_update_entry(self._entry, data=data)
+
+    def _tell_issues_of_failed_setup(self) -> None:
+        """Raise what is to be told of the setup that fails now, until the entry is unloaded."""
+        self.issues.async_update(self.snapshot)
+        self.issues.async_stop()
+
+        @callback
+        def follow() -> None:
+            if self._entry.state is ConfigEntryState.NOT_LOADED:
+                self.issues.async_clear()
+            if self._entry.state in (
+                ConfigEntryState.NOT_LOADED,
+                ConfigEntryState.SETUP_IN_PROGRESS,
+            ):
+                unsubscribe()
+
+        unsubscribe = self._entry.async_on_state_change(follow)
 
     def _log(self, snapshot: ClientSnapshot) -> None:
         """Log one line for each kind of trouble, and one when it is over."""
@@ -178,6 +250,10 @@ class GatewayCoordinator:
             entry_type=dr.DeviceEntryType.SERVICE,
         )
         self.device_id = device.id
+
+
+def _without_credentials(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key not in CREDENTIALS}
 
 
 @callback

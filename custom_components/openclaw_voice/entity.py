@@ -1,8 +1,9 @@
-"""Base of the entities: the device they belong to, and whether they are available."""
+"""Bases of the entities: the device they belong to, and whether they are available."""
 
 from typing import override
 
 from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import EntityCategory
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity
@@ -11,25 +12,12 @@ from .const import CONF_AGENT_ID, DOMAIN
 from .coordinator import GatewayCoordinator
 
 
-class AgentEntity(Entity):
-    """An entity of one agent: one subentry, one device."""
+class _ConnectionEntity(Entity):
+    """An entity that changes with the connection."""
 
     _attr_has_entity_name = True
     _attr_should_poll = False
-
-    def __init__(self, coordinator: GatewayCoordinator, subentry: ConfigSubentry) -> None:
-        """The device is made with the entity and goes with the subentry."""
-        self.coordinator = coordinator
-        self.agent_id: str = subentry.data[CONF_AGENT_ID]
-        self._attr_unique_id = subentry.subentry_id
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, subentry.subentry_id)},
-            name=subentry.title,
-            manufacturer="OpenClaw",
-            model="Agent",
-            entry_type=DeviceEntryType.SERVICE,
-            via_device_id=coordinator.device_id,
-        )
+    coordinator: GatewayCoordinator
 
     @property
     @override
@@ -46,3 +34,48 @@ class AgentEntity(Entity):
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
         """Take a new entity id in place; nothing is kept under the old one."""
+
+
+class AgentEntity(_ConnectionEntity):
+    """An entity of one agent: one subentry, one device."""
+
+    def __init__(self, coordinator: GatewayCoordinator, subentry: ConfigSubentry) -> None:
+        """The device is made with the entity and goes with the subentry."""
+        self.coordinator = coordinator
+        self.agent_id: str = subentry.data[CONF_AGENT_ID]
+        self._attr_unique_id = subentry.subentry_id
+        self._attr_device_info = DeviceInfo(
+            identifiers={(DOMAIN, subentry.subentry_id)},
+            name=subentry.title,
+            manufacturer="OpenClaw",
+            model="Agent",
+            entry_type=DeviceEntryType.SERVICE,
+            via_device_id=coordinator.device_id,
+        )
+
+
+class GatewayEntity(_ConnectionEntity):
+    """An entity of the gateway's own device."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: GatewayCoordinator, key: str, *, tells_when_away: bool) -> None:
+        """`key` is a part of the unique id and names the texts and the icon.
+
+        Args:
+            coordinator: The connection to the gateway.
+            key: What the entity shows.
+            tells_when_away: Whether it stays available without a connection.
+        """
+        self.coordinator = coordinator
+        self._tells_when_away = tells_when_away
+        self._attr_translation_key = key
+        self._attr_unique_id = f"{coordinator.entry_id}_{key}"
+        # The coordinator has registered the device, with all there is to say about it.
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, coordinator.entry_id)})
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the gateway is connected, or the entity is about just that."""
+        return self._tells_when_away or super().available

@@ -15,6 +15,7 @@ from homeassistant.exceptions import (
 from homeassistant.helpers.translation import async_get_translations
 
 from .const import DOMAIN
+from .gateway import errors
 from .gateway.errors import (
     AccessError,
     CredentialsRejectedError,
@@ -24,6 +25,7 @@ from .gateway.errors import (
     PairingRequiredError,
     ProxyRefusedError,
     RateLimitedError,
+    RunError,
     RunFailedError,
     SignatureRejectedError,
     UnsupportedVersionError,
@@ -41,6 +43,17 @@ _RUN_FAILURES: Final = {
     "timeout": "run_failed_temporary",
 }
 """The gateway's words for why a run failed, as far as a person can do something different."""
+
+CONNECTION_ERRORS: Final = sorted(
+    {
+        kind.category
+        for kind in vars(errors).values()
+        if isinstance(kind, type)
+        and issubclass(kind, GatewayError)
+        and not issubclass(kind, RunError)
+    }
+)
+"""Categories of the errors that can stand in the way of a connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +103,11 @@ def setup_error(error: GatewayError) -> HomeAssistantError:
     ):
         return _translated(ConfigEntryError, error)
     return _translated(ConfigEntryNotReady, error)
+
+
+def action_error(error: GatewayError) -> HomeAssistantError:
+    """Return what an action raises for a gateway error."""
+    return _translated(HomeAssistantError, error)
 
 
 def _translated[E: HomeAssistantError](kind: type[E], error: GatewayError) -> E:

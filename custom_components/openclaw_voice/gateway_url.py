@@ -7,6 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 DEFAULT_PORT: Final = 18789
 """The gateway's own port, taken where nobody names another one."""
 
+_PORT_OF_HTTPS: Final = 443
+
 _SCHEMES: Final = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 _NOT_IN_A_HOST: Final = frozenset("\\^`{}|<>\"'%")
 
@@ -38,6 +40,11 @@ def normalise_url(text: str) -> str:
     return f"{scheme}://{address}{parts.path.rstrip('/')}"
 
 
+def without_query(text: str) -> str:
+    """Return an address as it was typed, less query and fragment, where tokens are pasted along."""
+    return text.partition("?")[0].partition("#")[0]
+
+
 def is_secure(url: str) -> bool:
     """Return whether a normalised URL uses TLS."""
     return url.startswith("wss://")
@@ -46,6 +53,24 @@ def is_secure(url: str) -> bool:
 def host_of(url: str) -> str:
     """Return the host of a normalised URL, to name the gateway by."""
     return urlsplit(url).hostname or url
+
+
+def address_of(url: str) -> str:
+    """Return host and port of a normalised URL, as people know them."""
+    return urlsplit(url).netloc
+
+
+def port_of(url: str) -> int:
+    """Return the port of a normalised URL."""
+    return urlsplit(url).port or _PORT_OF_HTTPS
+
+
+def probe_url(url: str, *, is_secure: bool) -> str:
+    """Return the address of the gateway's health page, with TLS or without, on the same port."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    scheme = "https" if is_secure else "http"
+    return f"{scheme}://{host}:{port_of(url)}{parts.path}/healthz"
 
 
 def web_url(url: str) -> str:

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # venv and cache come from common.sh
 # The parts in .venv: a Python that Home Assistant runs on, and its packages.
+# $HOME_ASSISTANT has them in a .venv of its own, see common.sh.
 #
 # The first of these interpreters that works is taken:
 #   1. $PYTHON, or one that is installed
@@ -37,8 +38,12 @@ make_python() {
   rm -f "$python_stamp" "$home_assistant_stamp"
   say "installing requirements_test.txt"
   # Twice, because the constraints come with Home Assistant.
-  run_uv_pip --requirement requirements_test.txt
-  run_uv_pip --requirement requirements_test.txt --constraint "$(constraints)"
+  if [ -n "$release" ]; then
+    run_uv_pip "homeassistant==$release"
+  else
+    run_uv_pip --requirement requirements_test.txt
+  fi
+  install_requirements --requirement requirements_test.txt
   cp requirements_test.txt "$python_stamp"
 }
 
@@ -46,8 +51,7 @@ make_home_assistant() {
   python_is_current || make_python
   find_uv
   say "installing requirements_hass.txt"
-  run_uv_pip --requirement requirements_test.txt --requirement requirements_hass.txt \
-    --constraint "$(constraints)"
+  install_requirements --requirement requirements_test.txt --requirement requirements_hass.txt
   cat requirements_test.txt requirements_hass.txt >"$home_assistant_stamp"
 }
 
@@ -55,11 +59,21 @@ make_venv() {
   find_uv
   if runs_home_assistant "$venv/bin/python"; then return; fi
   find_python
-  say "making .venv with $python"
+  say "making ${venv##*/} with $python"
   "$uv" venv --quiet --clear --python "$python" "$venv"
 }
 
 run_uv_pip() { "$uv" pip install --quiet --python "$venv/bin/python" "$@" </dev/null >&2; }
+
+# The requirements pin what belongs to the release they name. Another release has its own pins, and
+# they override those: the ones of the test plugin, too.
+install_requirements() {
+  if [ -n "$release" ]; then
+    "$venv/bin/python" scripts/lib/release_pins.py >"$venv/release_pins.txt"
+    set -- "$@" --override "$venv/release_pins.txt"
+  fi
+  run_uv_pip "$@" --constraint "$(constraints)"
+}
 
 # The versions that Home Assistant would install with, if it installed these packages itself.
 constraints() { echo "$venv"/lib/python3.*/site-packages/homeassistant/package_constraints.txt; }

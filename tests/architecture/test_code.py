@@ -7,7 +7,8 @@ import pytest
 
 from .source import FILES, ROOT, name_of, nodes
 
-PLATFORMS = [path for path in FILES if path.parent == ROOT and path.stem == "conversation"]
+PLATFORM_NAMES = {"binary_sensor", "button", "conversation", "sensor"}
+PLATFORMS = [path for path in FILES if path.parent == ROOT and path.stem in PLATFORM_NAMES]
 
 LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 SECRET_OR_SPEECH = {

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from custom_components.openclaw_voice import const
+from custom_components.openclaw_voice.connect_flow import SETUP_CODE_USELESS
 from custom_components.openclaw_voice.exceptions import _RUN_FAILURES
 
 from .source import FILES, ROOT, load_json, nodes
@@ -20,7 +21,15 @@ BY_CORE = {"already_configured", "already_in_progress"}
 """Reasons to abort that Home Assistant's own methods give."""
 
 CATEGORIES = {kind.category for kind in CLASSES}
-FLOWS = {"config": "config_flow.py", "config_subentries": "agent_flow.py"}
+FLOWS = {
+    "config": ("config_flow.py", "connect_flow.py"),
+    "config_subentries": ("agent_flow.py",),
+}
+PROBED = {"no_websocket", "use_no_tls", "use_tls"}
+"""Errors that only a look at the gateway's health page tells apart."""
+
+FLOW_HELPERS = ("first_contact.py", "flow_input.py")
+"""Files that name errors of the flow."""
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -43,9 +52,14 @@ def literals_of_keyword(file: str, keyword: str) -> set[str]:
     }
 
 
-def errors_assigned(file: str) -> set[str]:
-    """Return the texts a file assigns to an entry of `errors`."""
-    return {
+def in_flow(name: str, keyword: str) -> set[str]:
+    """Return the texts the files of a flow pass as a keyword argument."""
+    return set().union(*(literals_of_keyword(file, keyword) for file in FLOWS[name]))
+
+
+def errors_named(file: str) -> set[str]:
+    """Return the errors a file of the flow names itself."""
+    assigned = {
         node.value.value
         for node in nodes(ROOT / file, ast.Assign)
         if isinstance(node.value, ast.Constant)
@@ -53,6 +67,14 @@ def errors_assigned(file: str) -> set[str]:
         and isinstance(node.targets[0].value, ast.Name)
         and node.targets[0].value.id == "errors"
     }
+    raised = {
+        node.args[0].value
+        for node in nodes(ROOT / file, ast.Call)
+        if isinstance(node.func, ast.Name)
+        and node.func.id == "InvalidInputError"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    return assigned | raised | literals_of_keyword(file, "key")
 
 
 def section(name: str) -> dict[str, Any]:
@@ -97,15 +119,17 @@ def test_exceptions_are_those_the_code_knows() -> None:
 
 def test_errors_of_the_flow_are_those_the_code_knows() -> None:
     """The flow passes on the key of the error, or one of its own."""
-    own = errors_assigned("config_flow.py")
-    assert own == {"invalid_address", "no_agent_chosen"}
+    own = set().union(*(errors_named(file) for file in (*FLOWS["config"], *FLOW_HELPERS)))
+    own |= {SETUP_CODE_USELESS, *PROBED}
+    assert {"invalid_address", "invalid_setup_code", "no_agent_chosen", "token_needed"} <= own
+    assert own <= set(EN["config"]["error"])
     assert set(EN["config"]["error"]) - own <= CATEGORIES
 
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_reasons_to_abort_are_those_the_code_gives(name: str) -> None:
     """An unknown reason would be shown as its bare key."""
-    given = literals_of_keyword(FLOWS[name], "reason")
+    given = in_flow(name, "reason")
     if name == "config":
         given |= BY_CORE
     assert section(name)["abort"].keys() == given
@@ -115,18 +139,47 @@ def test_reasons_to_abort_are_those_the_code_gives(name: str) -> None:
 def test_steps_are_those_the_code_shows(name: str) -> None:
     """Every form has a title, and every field a label and a description."""
     steps = section(name)["step"]
-    assert steps.keys() == literals_of_keyword(FLOWS[name], "step_id")
+    assert steps.keys() == in_flow(name, "step_id") - in_flow(name, "progress_action")
     for step in steps.values():
         assert step["title"]
-        assert step["data"].keys() == step["data_description"].keys()
+        assert step.get("data", {}).keys() == step.get("data_description", {}).keys()
+        assert step.get("data") or step["description"], "nothing to fill in and nothing to read"
+
+
+def test_progress_is_what_the_code_shows() -> None:
+    """What to do while the flow waits is said in a text of its own."""
+    assert EN["config"]["progress"].keys() == in_flow("config", "progress_action")
+
+
+def test_menus_offer_steps_of_the_flow() -> None:
+    """Every choice has a label and says what it means."""
+    offered = {
+        option.value
+        for file in FLOWS["config"]
+        for node in nodes(ROOT / file, ast.keyword)
+        if node.arg == "menu_options" and isinstance(node.value, ast.List)
+        for option in node.value.elts
+        if isinstance(option, ast.Constant)
+    }
+    [step] = [step for step in section("config")["step"].values() if "menu_options" in step]
+    assert step["menu_options"].keys() == step["menu_option_descriptions"].keys() == offered
 
 
 def test_fields_are_those_of_the_forms() -> None:
     """Labels belong to fields by their names."""
     fields = {
-        field for name in FLOWS for step in section(name)["step"].values() for field in step["data"]
+        field
+        for name in FLOWS
+        for step in section(name)["step"].values()
+        for field in step.get("data", {})
     }
-    assert fields == {"url", "token", const.CONF_AGENTS, const.CONF_AGENT_ID}
+    assert fields == {
+        "url",
+        "token",
+        const.CONF_AGENTS,
+        const.CONF_AGENT_ID,
+        const.CONF_SETUP_CODE,
+    }
 
 
 def test_the_subentry_type_is_translated() -> None:

@@ -206,6 +206,23 @@ async def test_new_settings_are_used_at_once(
     assert gateway.requests[-1].params["auth"] == {"token": "new-secret"}
 
 
+async def test_new_settings_leave_a_connection_and_the_wait_after_it_alone(
+    gateway: ScriptedGateway, settings: ConnectionSettings
+) -> None:
+    """A device token that was just given is for the next connection."""
+    async with running(GatewayClient(settings)) as client:
+        await client.wait_ready(5)
+        client.use_settings(settings_for(gateway, credentials=Credentials(secret="new-secret")))
+        assert client.snapshot.state is ClientState.READY
+        await gateway.drop()
+        await reached(client, ClientState.RETRY_WAIT)
+        assert client.snapshot.state is ClientState.RETRY_WAIT
+        client.warm()
+        await client.wait_ready(5)
+    sent = [request.params["auth"] for request in gateway.received("connect")]
+    assert sent[1:] == [{"token": "new-secret"}]
+
+
 async def test_refused_device_token_gives_way_to_the_secret_once(
     gateway: ScriptedGateway,
 ) -> None:

@@ -2,64 +2,33 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-import ssl
 from typing import Any
 from unittest.mock import patch
 
-from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
+from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
-from custom_components.openclaw_voice.const import DOMAIN
 from tests.fakes.frames import hello_ok
 from tests.fakes.gateway import Expect, ScriptedGateway, drop
 from tests.fakes.refusals import (
-    PairingRequest,
     Refusal,
     device_refused,
     missing_scope,
-    pairing_required,
     protocol_mismatch,
     rate_limited,
     still_starting,
     token_mismatch,
+    token_missing,
 )
 
+from .flow import begin, close, expect_form, fill_in, look, submit, suggested
 from .support import GATEWAY_ID, SECRET, introduce, make_entry
 
+FLOW = "custom_components.openclaw_voice.connect_flow"
+
 pytestmark = pytest.mark.usefixtures("home")
-
-
-async def begin(hass: HomeAssistant) -> ConfigFlowResult:
-    """Open the form."""
-    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    assert result["type"] is FlowResultType.FORM
-    assert result["step_id"] == "user"
-    assert not result["errors"]
-    return result
-
-
-async def submit(
-    hass: HomeAssistant, form: ConfigFlowResult, url: str, token: str = SECRET
-) -> ConfigFlowResult:
-    """Fill in the form."""
-    result = await hass.config_entries.flow.async_configure(
-        form["flow_id"], {"url": url, "token": token}
-    )
-    await hass.async_block_till_done()
-    return result
-
-
-def suggested(form: ConfigFlowResult) -> dict[str, Any]:
-    """Return what the form is filled in with."""
-    schema = form["data_schema"]
-    assert schema is not None
-    return {
-        str(key): key.description["suggested_value"]
-        for key in schema.schema
-        if key.description and "suggested_value" in key.description
-    }
 
 
 @pytest.mark.parametrize(
@@ -107,8 +76,6 @@ def unknown(detail_code: str) -> Refusal:
     return Refusal(message="unauthorized", details={"code": detail_code})
 
 
-PAIRING = PairingRequest(request_id="r-1", device_id="d", scopes=("operator.read",))
-
 FAULTS = {
     "scheme": Fault(error="invalid_address", field="url", url="ftp://127.0.0.1"),
     "no host": Fault(error="invalid_address", field="url", url="ws://"),
@@ -117,9 +84,12 @@ FAULTS = {
         error="cannot_connect", arrange=ScriptedGateway.stop, repair=ScriptedGateway.start
     ),
     "gateway stops": Fault(
-        error="cannot_connect", arrange=lambda g: g.refuse_upgrade(503, times=1)
+        error="gateway_starting", arrange=lambda g: g.refuse_upgrade(503, times=1)
     ),
-    "gateway starts": Fault(error="cannot_connect", arrange=refused(still_starting())),
+    "proxy without a gateway": Fault(
+        error="cannot_connect", arrange=lambda g: g.refuse_upgrade(502, times=1)
+    ),
+    "gateway starts": Fault(error="gateway_starting", arrange=refused(still_starting())),
     "no TLS there": Fault(error="cannot_connect", url="wss://127.0.0.1:{port}"),
     "another server": Fault(
         error="not_a_gateway",
@@ -142,11 +112,6 @@ FAULTS = {
         error="missing_rights",
         arrange=lambda g: g.script(Expect("connect", reply=hello_ok(scopes=()))),
         placeholders={"missing": "operator.read, operator.write"},
-    ),
-    "not approved": Fault(
-        error="pairing_required",
-        arrange=refused(pairing_required(PAIRING)),
-        placeholders={"command": "openclaw devices approve r-1"},
     ),
     "locked out": Fault(
         error="rate_limited",
@@ -201,31 +166,6 @@ async def do(
     done = action(gateway)
     if done is not None:
         await done
-
-
-async def test_an_approved_device_keeps_its_own_token_and_forgets_the_secret(
-    hass: HomeAssistant, friendly: ScriptedGateway
-) -> None:
-    """The same key asks again after the approval; from then on its device token is used."""
-    approved = hello_ok(device_token="made-up-device-token")
-    friendly.script(
-        Expect("connect", reply=pairing_required(PAIRING)),
-        Expect("connect", params=has_auth("token"), reply=approved),
-        Expect("connect", params=has_auth("deviceToken"), reply=approved),
-    )
-    form = await submit(hass, await begin(hass), friendly.url)
-    result = await submit(hass, form, friendly.url)
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["data"].keys() == {"url", "private_key", "device_token", "scopes"}
-    assert result["data"]["device_token"] == "made-up-device-token"
-    assert SECRET not in str(result["data"])
-    keys = {request.params["device"]["id"] for request in friendly.received("connect")}
-    assert len(keys) == 1
-
-
-def has_auth(field: str) -> Callable[[dict[str, Any]], bool]:
-    """Return whether a connect shows one kind of credential."""
-    return lambda params: list(params["auth"]) == [field]
 
 
 async def test_agents_are_chosen_when_there_are_several(
@@ -308,21 +248,134 @@ async def test_another_gateway_is_added_beside_the_first(
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-@pytest.mark.usefixtures("socket_enabled", "refused_handshakes")
-async def test_a_gateway_with_tls_is_verified(
-    hass: HomeAssistant, tls: tuple[ssl.SSLContext, ssl.SSLContext]
+HEALTH = {"ok": True, "status": "live"}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "page", "status", "error"),
+    [
+        ("ws", "https", None, "use_tls"),
+        ("ws", "http", 404, "no_websocket"),
+        ("ws", "http", 403, "proxy_refused"),
+        ("ws", "https", 403, "proxy_refused"),
+        ("wss", "http", None, "use_no_tls"),
+    ],
+)
+async def test_the_health_page_tells_what_the_websocket_does_not(
+    hass: HomeAssistant,
+    friendly: ScriptedGateway,
+    aioclient_mock: AiohttpClientMocker,
+    *,
+    scheme: str,
+    page: str,
+    status: int | None,
+    error: str,
 ) -> None:
-    """An unknown certificate is refused; one that Home Assistant trusts is not."""
-    server_side, client_side = tls
-    async with ScriptedGateway(ssl_context=server_side) as gateway:
-        introduce(gateway)
-        form = await submit(hass, await begin(hass), gateway.url)
-        assert form["errors"] == {"base": "untrusted_certificate"}
-        with patch(
-            "custom_components.openclaw_voice.entry_data.get_default_context",
-            return_value=client_side,
-        ):
-            result = await submit(hass, form, f"https://127.0.0.1:{gateway.port}")
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-        assert result["data"]["url"] == gateway.url
-        assert await hass.config_entries.async_unload(result["result"].entry_id)
+    """A gateway that is there, but is not reached in this way, is not called another program."""
+    if status is None:
+        friendly.answer_garbage()
+    else:
+        friendly.refuse_upgrade(status)
+    aioclient_mock.get(f"{page}://127.0.0.1:{friendly.port}/proxied/healthz", json=HEALTH)
+    aioclient_mock.get(
+        f"{'http' if page == 'https' else 'https'}://127.0.0.1:{friendly.port}/proxied/healthz",
+        status=404,
+    )
+    typed = f"{scheme}://127.0.0.1:{friendly.port}/proxied"
+    form = await submit(hass, await begin(hass), typed)
+    expect_form(form, "user", base=error)
+    friendly.accept()
+    result = await submit(hass, form, friendly.url)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.parametrize("body", ["<html>", "[]", '{"status": "starting"}'])
+async def test_another_page_is_not_taken_for_the_one_of_a_gateway(
+    hass: HomeAssistant,
+    friendly: ScriptedGateway,
+    aioclient_mock: AiohttpClientMocker,
+    body: str,
+) -> None:
+    """Any web server answers something."""
+    friendly.refuse_upgrade(404)
+    for scheme in ("http", "https"):
+        aioclient_mock.get(f"{scheme}://127.0.0.1:{friendly.port}/healthz", text=body)
+    expect_form(await submit(hass, await begin(hass), friendly.url), "user", base="not_a_gateway")
+
+
+async def test_a_token_in_a_pasted_link_is_not_suggested_back(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """People copy the address of the web interface, and a secret may be in it."""
+    friendly.script(Expect("connect", reply=token_mismatch()))
+    pasted = f"http://127.0.0.1:{friendly.port}/?token=made-up-token#token=made-up-token"
+    form = await submit(hass, await begin(hass), pasted)
+    expect_form(form, "user", base="invalid_auth")
+    assert suggested(form) == {"url": f"http://127.0.0.1:{friendly.port}/"}
+
+
+async def test_a_gateway_of_this_host_needs_no_secret(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Without authentication there is nothing to enter, and nothing to confirm on the same host."""
+    friendly.script(*[Expect("connect", params=has_no_auth, reply=hello_ok()) for _ in range(2)])
+    result = await submit(hass, await begin(hass), friendly.url, token="")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"].keys() == {"url", "private_key"}
+
+
+async def test_an_open_gateway_of_another_host_is_confirmed(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Everybody in its network gets in: that may not be what its owner wants."""
+    with patch(f"{FLOW}.async_is_this_host", return_value=False):
+        form = await submit(hass, await begin(hass), friendly.url, token="")
+        expect_form(form, "no_secret")
+        assert form["description_placeholders"] == {"host": "127.0.0.1"}
+        expect_form(await look(hass, form), "no_secret")
+        result = await fill_in(hass, form)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_a_gateway_that_wants_a_secret_asks_for_it(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The field may be left empty, so it is no wrong secret."""
+    friendly.script(Expect("connect", reply=token_missing()))
+    form = await submit(hass, await begin(hass), friendly.url, token="")
+    expect_form(form, "user", base="token_needed")
+    assert suggested(form) == {"url": friendly.url}
+    result = await submit(hass, form, friendly.url)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_plain_text_through_the_internet_is_confirmed_before_anything_is_sent(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The secret would be readable on its way. Who confirms it is not asked again."""
+    friendly.script(Expect("connect", reply=token_mismatch()))
+    with patch(f"{FLOW}.async_is_exposed", return_value=True):
+        form = await submit(hass, await begin(hass), friendly.url)
+        expect_form(form, "plain_text")
+        assert friendly.connections.total == 0
+        expect_form(await look(hass, form), "plain_text")
+        form = await fill_in(hass, form)
+        expect_form(form, "user", base="invalid_auth")
+        result = await submit(hass, form, friendly.url)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_the_form_can_be_left(hass: HomeAssistant, gateway: ScriptedGateway) -> None:
+    """Whoever closes the dialog begins anew."""
+    introduce(gateway, "cook", "main")
+    form = await submit(hass, await begin(hass), gateway.url)
+    expect_form(form, "agents")
+    close(hass, form)
+    form = await submit(hass, await begin(hass), gateway.url)
+    result = await fill_in(hass, form, agents=["cook"])
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+def has_no_auth(params: dict[str, Any]) -> bool:
+    """Return whether a connect shows no credential at all."""
+    return "auth" not in params

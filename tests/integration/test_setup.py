@@ -125,7 +125,8 @@ async def test_a_refusal_at_setup_is_told_in_a_sentence(
     assert entry.state is state
     assert entry.error_reason_translation_key == key
     assert entry.reason == reason
-    assert hass.config_entries.flow.async_progress() == []
+    flows = [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()]
+    assert flows == (["reauth"] if key == "invalid_auth" else [])
     await friendly.wait_for_no_client()
     assert await hass.config_entries.async_unload(entry.entry_id)
 

@@ -348,8 +348,10 @@ class GatewayClient:
             pass
 
     def _try_now(self) -> None:
+        if self._snapshot.state is ClientState.READY:
+            return
         self._retry.set()
-        if self._snapshot.state not in (ClientState.READY, ClientState.STOPPED):
+        if self._snapshot.state is not ClientState.STOPPED:
             # At once, so that whoever asks for a connection now waits for this attempt.
             self._show_connecting()
 

@@ -1,0 +1,145 @@
+"""What a user can hand over when something does not work: nothing secret, nothing said.
+
+What an entry stores is hidden unless it is known to be harmless, so that nothing new slips out.
+"""
+
+from collections import Counter
+from dataclasses import asdict
+import ipaddress
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.const import CONF_URL, __version__ as home_assistant_version
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.device_registry import DeviceEntry
+from homeassistant.loader import async_get_integration
+
+from .const import CONF_SCOPES, DOMAIN, SUBENTRY_AGENT
+from .coordinator import GatewayCoordinator, OpenClawConfigEntry
+from .gateway.client import ClientSnapshot, GatewayClient
+from .gateway.errors import GatewayError, NotConnectedError
+from .gateway.redact import redact
+from .issues import OLDEST_TESTED
+
+_HARMLESS: Final = frozenset({CONF_SCOPES})
+"""What of an entry's data is shown."""
+
+_DETAILS: Final = ("code", "detail_code", "missing", "status", "retry_after", "expected", "expired")
+"""What of an error is shown: facts. Its text is left out."""
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant, entry: OpenClawConfigEntry
+) -> dict[str, Any]:
+    """Return what is known about an entry, also when it could not be set up."""
+    integration = await async_get_integration(hass, DOMAIN)
+    coordinator: GatewayCoordinator | None = getattr(entry, "runtime_data", None)
+    return {
+        "versions": {
+            "home_assistant": home_assistant_version,
+            "integration": str(integration.version),
+            "oldest_tested_gateway": OLDEST_TESTED,
+        },
+        "entry": {
+            "state": entry.state.value,
+            "reason": entry.error_reason_translation_key,
+            "source": entry.source,
+            "version": entry.version,
+            "data": async_redact_data(entry.data, entry.data.keys() - _HARMLESS),
+            "agents": sum(
+                subentry.subentry_type == SUBENTRY_AGENT for subentry in entry.subentries.values()
+            ),
+        },
+        "address": _address(entry.data[CONF_URL]),
+        "client": None if coordinator is None else _client(coordinator.client),
+    }
+
+
+async def async_get_device_diagnostics(
+    hass: HomeAssistant, entry: OpenClawConfigEntry, device: DeviceEntry
+) -> dict[str, Any]:
+    """Return what is known about the gateway's own device, or about one of its agents."""
+    return {
+        "device": {"model": device.model, "is_disabled": device.disabled},
+        **await async_get_config_entry_diagnostics(hass, entry),
+    }
+
+
+def _client(client: GatewayClient) -> dict[str, Any]:
+    return {
+        "snapshot": _snapshot(client.snapshot),
+        "live_runs": client.chat.live_runs,
+        "anomalies": dict(_anomalies(client)),
+        "journal": [asdict(happening) for happening in client.journal],
+    }
+
+
+def _anomalies(client: GatewayClient) -> Counter[str]:
+    """Return the odd frames so far: the client counts those of the open connection at its end."""
+    try:
+        return client.anomalies + client.connection.anomalies
+    except NotConnectedError:
+        return client.anomalies
+
+
+def _snapshot(snapshot: ClientSnapshot) -> dict[str, Any]:
+    return {
+        "state": snapshot.state,
+        "error": _error(snapshot.error),
+        "attempts": snapshot.attempts,
+        "retry_at": snapshot.retry_at,
+        "connected_since": snapshot.connected_since,
+        "reconnects": snapshot.reconnects,
+        "is_repeating": snapshot.is_repeating,
+        "gateway": _gateway(snapshot),
+    }
+
+
+def _gateway(snapshot: ClientSnapshot) -> dict[str, Any] | None:
+    hello = snapshot.hello
+    if hello is None:
+        return None
+    return {
+        "version": redact(hello.server_version),
+        "protocol": hello.protocol,
+        "scopes": [redact(scope) for scope in hello.scopes],
+        "policy": asdict(hello.policy),
+        "methods": len(hello.methods),
+        "gives_device_token": hello.device_token is not None,
+    }
+
+
+def _error(error: GatewayError | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    details = {name: getattr(error, name, None) for name in _DETAILS}
+    return {
+        "category": error.category,
+        **{
+            name: redact(value) if isinstance(value, str) else value
+            for name, value in details.items()
+            if value is not None
+        },
+    }
+
+
+def _address(url: str) -> dict[str, Any]:
+    """Return of what kind an address is: neither the host nor the path, which can be a secret."""
+    parts = urlsplit(url)
+    return {
+        "scheme": parts.scheme,
+        "host": _kind_of_host(parts.hostname or ""),
+        "port": parts.port,
+        "has_path": parts.path not in {"", "/"},
+    }
+
+
+def _kind_of_host(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "name"
+    if address.is_loopback:
+        return "loopback"
+    return "private" if address.is_private else "public"

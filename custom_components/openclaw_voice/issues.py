@@ -1,0 +1,153 @@
+"""What only a person can change, told under Repairs, and taken back as soon as it is over."""
+
+from datetime import datetime, timedelta
+import re
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN
+from .exceptions import describe
+from .gateway.client import ClientSnapshot, ClientState
+from .gateway.errors import GatewayError
+
+AWAY_LIMIT: Final = timedelta(hours=1)
+"""A gateway that is away for longer does not just restart or update."""
+
+OLDEST_TESTED: Final = "2026.9.6"
+"""The release of the gateway the protocol was measured with. Older ones may lack what we rely on."""
+
+AWAY: Final = "gateway_away"
+OUTDATED: Final = "gateway_outdated"
+BLOCKED: Final = (
+    "certificate_changed",
+    "gateway_misconfigured",
+    "handshake_refused",
+    "missing_rights",
+    "pairing_required",
+    "proxy_refused",
+    "signature_rejected",
+    "unsupported_version",
+)
+"""Categories of errors after which the gateway lets us in only when somebody has acted.
+
+Rejected credentials are not among them: Home Assistant asks for new ones by re-authentication.
+"""
+
+ISSUES: Final = (*BLOCKED, AWAY, OUTDATED)
+
+_AWAY_SINCE: Final[HassKey[dict[str, datetime]]] = HassKey(f"{DOMAIN}_away_since")
+"""By entry id. Outlives the coordinator, which is made anew whenever a setup is tried again."""
+
+
+class GatewayIssues:
+    """The issues of one gateway."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        """Nothing happens before the first snapshot."""
+        self._hass = hass
+        self._entry = entry
+        self._away_since = hass.data.setdefault(_AWAY_SINCE, {})
+        self._stop_timer: CALLBACK_TYPE | None = None
+
+    @callback
+    def async_update(self, snapshot: ClientSnapshot) -> None:
+        """Raise what is true now, take back what is not."""
+        match snapshot.state:
+            case ClientState.READY:
+                self._show_blocked(None)
+                self._not_away()
+                self._check_version(snapshot.hello.server_version if snapshot.hello else "")
+            case ClientState.REFUSED | ClientState.PAIRING:
+                self._show_blocked(snapshot.error)
+                self._not_away()
+            case ClientState.RATE_LIMITED:
+                self._not_away()
+            case ClientState.RETRY_WAIT:
+                self._show_blocked(None)
+                self._away()
+            case ClientState.CONNECTING:
+                # Also here: a setup may end while nothing answers the first attempt.
+                self._away()
+
+    @callback
+    def async_stop(self) -> None:
+        """End the timer. Idempotent."""
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None
+
+    @callback
+    def async_clear(self) -> None:
+        """Take everything back: the entry is unloaded, disabled or removed."""
+        self._not_away()
+        for kind in ISSUES:
+            self._delete(kind)
+
+    def _show_blocked(self, error: GatewayError | None) -> None:
+        """Raise the issue for an error, if there is one for it, and none for another error."""
+        for kind in BLOCKED:
+            if error is None or kind != error.category:
+                self._delete(kind)
+            else:
+                self._raise(kind, ir.IssueSeverity.ERROR, **describe(error).placeholders)
+
+    def _away(self) -> None:
+        """Raise an issue once the gateway has been away for too long."""
+        since = self._away_since.setdefault(self._entry.entry_id, dt_util.utcnow())
+        remaining = (since + AWAY_LIMIT - dt_util.utcnow()).total_seconds()
+        if remaining <= 0:
+            self._raise_away()
+        elif self._stop_timer is None:
+            job = HassJob(self._raise_away, cancel_on_shutdown=True)
+            self._stop_timer = async_call_later(self._hass, remaining, job)
+
+    @callback
+    def _raise_away(self, _: datetime | None = None) -> None:
+        self.async_stop()
+        self._raise(AWAY, ir.IssueSeverity.WARNING)
+
+    def _not_away(self) -> None:
+        self.async_stop()
+        self._away_since.pop(self._entry.entry_id, None)
+        self._delete(AWAY)
+
+    def _check_version(self, version: str) -> None:
+        if is_older(version, OLDEST_TESTED):
+            self._raise(OUTDATED, ir.IssueSeverity.WARNING, version=version, oldest=OLDEST_TESTED)
+        else:
+            self._delete(OUTDATED)
+
+    def _raise(self, kind: str, severity: ir.IssueSeverity, **placeholders: str) -> None:
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            self._issue_id(kind),
+            data={"entry_id": self._entry.entry_id},
+            is_fixable=kind in BLOCKED,
+            severity=severity,
+            translation_key=kind,
+            translation_placeholders={"gateway": self._entry.title, **placeholders},
+        )
+
+    def _delete(self, kind: str) -> None:
+        ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(kind))
+
+    def _issue_id(self, kind: str) -> str:
+        return f"{kind}_{self._entry.entry_id}"
+
+
+def is_older(version: str, other: str) -> bool:
+    """Return whether a version of the gateway is surely older than another one.
+
+    Only year, month and number are compared, and what cannot be read is not older.
+    """
+    found, limit = (re.match(r"(\d+)\.(\d+)\.(\d+)", text) for text in (version, other))
+    if found is None or limit is None:
+        return False
+    return [*map(int, found.groups())] < [*map(int, limit.groups())]

@@ -1,0 +1,95 @@
+"""Texts and icons of entities, issues and system health are those the code uses."""
+
+from pathlib import Path
+import re
+from typing import Any
+
+import pytest
+
+from custom_components.openclaw_voice.exceptions import CONNECTION_ERRORS
+from custom_components.openclaw_voice.gateway.client import ClientState
+from custom_components.openclaw_voice.issues import AWAY, BLOCKED, ISSUES, OUTDATED
+from custom_components.openclaw_voice.repairs import NOT_SOLVED
+from custom_components.openclaw_voice.sensor import SENSORS
+
+from .source import ROOT, load_json
+from .test_errors import CLASSES
+
+EN = load_json("translations/en.json")
+ENTITY = EN["entity"]
+ICONS = load_json("icons.json")["entity"]
+KEYS = {
+    "binary_sensor": {"connected"},
+    "button": {"reconnect"},
+    "sensor": {description.key for description in SENSORS},
+}
+
+
+def test_every_entity_has_a_name_and_no_name_is_left_over() -> None:
+    """Without a name of its own an entity would be called like its device."""
+    assert {platform: set(texts) for platform, texts in ENTITY.items()} == KEYS
+    assert all(text["name"] for texts in ENTITY.values() for text in texts.values())
+
+
+@pytest.mark.parametrize("platform", KEYS)
+def test_keys_are_those_of_the_platform(platform: str) -> None:
+    """The keys above are written in the code."""
+    source = Path(ROOT, f"{platform}.py").read_text(encoding="utf-8")
+    assert all(f'"{key}"' in source for key in KEYS[platform])
+
+
+def test_every_value_of_an_enum_has_a_text() -> None:
+    """A bare slug is not for people."""
+    sensor = ENTITY["sensor"]
+    assert sensor["connection_state"]["state"].keys() == set(ClientState)
+    assert sensor["last_error"]["state"].keys() == set(CONNECTION_ERRORS)
+
+
+def test_errors_of_runs_do_not_stand_in_the_way_of_a_connection() -> None:
+    """The sensor shows what keeps the gateway away, not what an agent failed at."""
+    categories = {kind.category for kind in CLASSES}
+    assert set(CONNECTION_ERRORS) < categories
+    assert {"run_failed", "answer_stopped"} <= categories - set(CONNECTION_ERRORS)
+
+
+def test_icons_are_for_entities_there_are() -> None:
+    """None is needed where the device class brings one."""
+    assert ICONS.keys() <= KEYS.keys()
+    for platform, icons in ICONS.items():
+        assert icons.keys() <= KEYS[platform]
+    assert "binary_sensor" not in ICONS
+    assert ICONS["sensor"]["connection_state"]["state"].keys() == set(ClientState)
+
+
+def icons_in(tree: dict[str, Any]) -> list[str]:
+    """Return every icon of a part of the file."""
+    found = []
+    for value in tree.values():
+        found += icons_in(value) if isinstance(value, dict) else [value]
+    return found
+
+
+def test_icons_have_the_form_of_icons() -> None:
+    """A state's icon must differ from the default."""
+    assert all(re.fullmatch(r"mdi:[a-z0-9-]+", icon) for icon in icons_in(ICONS))
+    for icons in ICONS.values():
+        for icon in icons.values():
+            assert icon["default"] not in icon.get("state", {}).values()
+
+
+def test_every_issue_has_its_texts() -> None:
+    """One that can be submitted has them in its flow."""
+    issues = EN["issues"]
+    assert issues.keys() == set(ISSUES)
+    for kind in BLOCKED:
+        flow = issues[kind]["fix_flow"]
+        assert flow["abort"].keys() == {NOT_SOLVED}
+        assert flow["step"]["confirm"].keys() == {"title", "description"}
+    for kind in (AWAY, OUTDATED):
+        assert issues[kind]["description"]
+    assert all("{gateway}" in issue["title"] for issue in issues.values())
+
+
+def test_issues_are_for_errors_there_are() -> None:
+    """They are raised by the category of the error."""
+    assert set(BLOCKED) <= set(CONNECTION_ERRORS)
