@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.openclaw_voice import connect_flow, pairing
-from custom_components.openclaw_voice.connect_flow import readable_fingerprint
+from custom_components.openclaw_voice.connect_flow import fingerprint_command, readable_fingerprint
 from custom_components.openclaw_voice.gateway.errors import TlsError
 from tests.fakes.gateway import ScriptedGateway
 from tests.fakes.small_gateway import SmallGateway
@@ -75,6 +75,7 @@ async def test_a_certificate_of_its_own_is_confirmed_and_pinned(
     assert form["description_placeholders"] == {
         "host": "127.0.0.1",
         "fingerprint": readable_fingerprint(pin),
+        "command": fingerprint_command(secure.url),
     }
     expect_form(await look(hass, form), "certificate")
     result = await fill_in(hass, form)
@@ -115,6 +116,7 @@ async def test_a_certificate_that_changes_within_the_flow_is_asked_about(
     assert form["description_placeholders"] == {
         "host": "127.0.0.1",
         "fingerprint": readable_fingerprint(pin),
+        "command": fingerprint_command(secure.url),
         "known": readable_fingerprint(OTHER_PIN),
     }
     assert secure.requests == []
