@@ -147,6 +147,7 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
         if user_input is None:
             self._address = self._get_reconfigure_entry().data[CONF_URL]
             return self._show_form()
+        self._draft = {}
         return await self._async_take(user_input)
 
     async def _async_take(
@@ -192,17 +193,17 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
                 errors=errors,
                 description_placeholders={"host": host} | (placeholders or {}),
             )
-        if self.source == SOURCE_RECONFIGURE:
-            return self.async_show_form(
-                step_id="reconfigure",
-                data_schema=self.add_suggested_values_to_schema(_BOTH_SCHEMA, typed),
-                errors=errors,
-                description_placeholders=placeholders or {},
-            )
         if CONF_BOOTSTRAP_TOKEN in self._draft:
             return self.async_show_form(
                 step_id="address",
                 data_schema=self.add_suggested_values_to_schema(_ADDRESS_SCHEMA, typed),
+                errors=errors,
+                description_placeholders=placeholders or {},
+            )
+        if self.source == SOURCE_RECONFIGURE:
+            return self.async_show_form(
+                step_id="reconfigure",
+                data_schema=self.add_suggested_values_to_schema(_BOTH_SCHEMA, typed),
                 errors=errors,
                 description_placeholders=placeholders or {},
             )

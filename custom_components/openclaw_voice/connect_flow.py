@@ -31,7 +31,7 @@ from .gateway.errors import (
 )
 from .gateway.identity import DeviceIdentity
 from .gateway.socket import fetch_certificate_pin
-from .gateway_url import host_of, web_url
+from .gateway_url import host_of, port_of, web_url
 from .hosts import async_is_exposed, async_is_this_host
 from .pairing import MAX_REQUESTS, PATIENCE, NotApprovedError, async_wait_for_approval
 from .pending_keys import async_pending_keys
@@ -172,8 +172,7 @@ class ConnectFlow(ConfigFlow):
         return self.async_show_form(
             step_id="certificate",
             data_schema=_CONFIRM,
-            description_placeholders=self._host()
-            | {"fingerprint": readable_fingerprint(self._seen_pin)},
+            description_placeholders=self._certificate(),
         )
 
     async def async_step_certificate_changed(
@@ -186,11 +185,7 @@ class ConnectFlow(ConfigFlow):
         return self.async_show_form(
             step_id="certificate_changed",
             data_schema=_CONFIRM,
-            description_placeholders=self._host()
-            | {
-                "fingerprint": readable_fingerprint(self._seen_pin),
-                "known": readable_fingerprint(known),
-            },
+            description_placeholders=self._certificate() | {"known": readable_fingerprint(known)},
         )
 
     async def async_step_welcome(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -316,8 +311,22 @@ class ConnectFlow(ConfigFlow):
             return await self._async_look_at_certificate()
         return await self._async_failed(self._failure)
 
+    def _certificate(self) -> dict[str, str]:
+        return self._host() | {
+            "fingerprint": readable_fingerprint(self._seen_pin),
+            "command": fingerprint_command(self._draft[CONF_URL]),
+        }
+
     def _host(self) -> dict[str, str]:
         return {"host": host_of(self._draft[CONF_URL])}
+
+
+def fingerprint_command(url: str) -> str:
+    """Return what shows the fingerprint on the host of the gateway, where nobody is in between."""
+    return (
+        f"openssl s_client -connect localhost:{port_of(url)} < /dev/null"
+        " | openssl x509 -noout -fingerprint -sha256"
+    )
 
 
 def readable_fingerprint(pin: str) -> str:

@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping
 import logging
 from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigSubentry
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigSubentry,
+)
 from homeassistant.const import CONF_URL
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
@@ -181,6 +186,7 @@ class GatewayCoordinator:
         if snapshot.state is ClientState.READY:
             self._register_device()
             self._store_device_token(snapshot.hello)
+            self._end_reauth()
         elif snapshot.state is ClientState.REFUSED and isinstance(
             snapshot.error, CredentialsRejectedError
         ):
@@ -194,6 +200,11 @@ class GatewayCoordinator:
             # The listener of the entry has the client use it from the next connection on.
             data = entry_data(self._entry.data, hello)
             self._hass.config_entries.async_update_entry(self._entry, data=data)
+
+    def _end_reauth(self) -> None:
+        """Ask no longer for credentials when the known ones are accepted again."""
+        for flow in list(self._entry.async_get_active_flows(self._hass, {SOURCE_REAUTH})):
+            self._hass.config_entries.flow.async_abort(flow["flow_id"])
 
     def _tell_issues_of_failed_setup(self) -> None:
         """Raise what is to be told of the setup that fails now, until the entry is unloaded."""

@@ -43,7 +43,9 @@ def read_address(text: str) -> TypedAddress:
             return TypedAddress(url=normalise_url(text))
         return TypedAddress(url=normalise_url(code.url), bootstrap_token=code.bootstrap_token)
     except InvalidAddressError:
-        raise InvalidInputError("invalid_address") from None
+        # The form shows an address that cannot be read again, but never a setup code.
+        key = "invalid_address" if code is None else "invalid_setup_code"
+        raise InvalidInputError(key) from None
 
 
 def read_secret(text: str) -> TypedSecret:

@@ -12,7 +12,9 @@ ROOMS = [path for path in FILES if path.parent == ROOT / "assist"]
 PURE = [
     ROOT / "assist" / "session_key.py",
     ROOT / "assist" / "context.py",
+    ROOT / "flow_input.py",
     ROOT / "gateway_url.py",
+    ROOT / "pairing.py",
 ]
 SANS_IO = [
     ROOT / "gateway" / f"{name}.py"

@@ -68,11 +68,9 @@ def errors_named(file: str) -> set[str]:
         and node.targets[0].value.id == "errors"
     }
     raised = {
-        node.args[0].value
-        for node in nodes(ROOT / file, ast.Call)
-        if isinstance(node.func, ast.Name)
-        and node.func.id == "InvalidInputError"
-        and isinstance(node.args[0], ast.Constant)
+        node.value
+        for node in nodes(ROOT / file, ast.Constant)
+        if isinstance(node.value, str) and node.value.startswith("invalid_")
     }
     return assigned | raised | literals_of_keyword(file, "key")
 

@@ -53,6 +53,17 @@ async def refused_handshakes(home: HomeAssistant) -> None:
 @pytest.fixture
 def tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Return the contexts of a server with a certificate of its own and of a client that trusts it."""
+    return make_tls(tmp_path / "gateway.pem")
+
+
+@pytest.fixture
+def other_tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the same for another certificate."""
+    return make_tls(tmp_path / "other.pem")
+
+
+def make_tls(path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Make a certificate for 127.0.0.1 and write it to `path`, after its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "openclaw-gateway")])
     now = datetime.now(UTC)
@@ -69,7 +80,6 @@ def tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         )
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path / "gateway.pem"
     path.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,

@@ -5,6 +5,7 @@ import base64
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 import json
+import ssl
 from typing import Any
 from unittest.mock import patch
 
@@ -15,9 +16,10 @@ import pytest
 
 from custom_components.openclaw_voice import pairing
 from custom_components.openclaw_voice.const import DOMAIN
+from tests.fakes.gateway import ScriptedGateway
 from tests.fakes.small_gateway import SmallGateway
 
-from .support import SECRET, WAIT_LIMIT
+from .support import SECRET, WAIT_LIMIT, introduce
 
 EXPIRES_AT_MS = 1_795_168_936_873
 
@@ -80,6 +82,16 @@ async def page_change(hass: HomeAssistant) -> AsyncGenerator[None]:
         stop()
 
 
+async def finished(hass: HomeAssistant, page: ConfigFlowResult) -> ConfigFlowResult:
+    """Load the page of a flow until it is no longer the one with the command."""
+    while True:
+        result = await look(hass, page)
+        if result["type"] is not FlowResultType.SHOW_PROGRESS:
+            return result
+        async with page_change(hass):
+            pass
+
+
 def expect_form(result: ConfigFlowResult, step_id: str, **errors: str) -> None:
     """Check which form is shown, and what it says is wrong."""
     assert result["type"] is FlowResultType.FORM
@@ -136,3 +148,13 @@ async def remote(socket_enabled: None, home: HomeAssistant) -> AsyncGenerator[Sm
     with patch.object(pairing, "POLL_INTERVAL", 0):
         async with SmallGateway(secret=SECRET, is_remote=True) as gateway:
             yield gateway
+
+
+@pytest.fixture
+async def secure(
+    socket_enabled: None, tls: tuple[ssl.SSLContext, ssl.SSLContext], refused_handshakes: None
+) -> AsyncGenerator[ScriptedGateway]:
+    """Return a gateway that shows a certificate of its own."""
+    async with ScriptedGateway(ssl_context=tls[0]) as gateway:
+        introduce(gateway)
+        yield gateway

@@ -94,7 +94,7 @@ def reauths(hass: HomeAssistant, entry: MockConfigEntry) -> int:
 async def test_a_refused_credential_asks_for_a_new_one_once(
     hass: HomeAssistant, friendly: ScriptedGateway, answer: object
 ) -> None:
-    """However often it is tried; the entry stays loaded."""
+    """However often it is tried, and no longer once the known one is accepted again."""
     entry = await add_entry(hass, friendly)
     assert reauths(hass, entry) == 0
     await reconnect(hass, friendly, entry, answer, "refused")  # type: ignore[arg-type]
@@ -105,6 +105,8 @@ async def test_a_refused_credential_asks_for_a_new_one_once(
     await hass.async_block_till_done()
     assert reauths(hass, entry) == 1
     assert entry.state is ConfigEntryState.LOADED
+    await try_now(hass, entry, "ready")
+    assert reauths(hass, entry) == 0
 
 
 async def test_new_credentials_are_used_at_once_without_a_reload(

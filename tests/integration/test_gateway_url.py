@@ -4,10 +4,14 @@ import pytest
 
 from custom_components.openclaw_voice.gateway_url import (
     InvalidAddressError,
+    address_of,
     host_of,
     is_secure,
     normalise_url,
+    port_of,
+    probe_url,
     web_url,
+    without_query,
 )
 
 
@@ -70,3 +74,27 @@ def test_what_is_known_from_a_url() -> None:
     assert host_of("ws://[::1]:18789") == "::1"
     assert web_url("ws://gateway.local:18789") == "http://gateway.local:18789"
     assert web_url("wss://gateway.example/base") == "https://gateway.example/base"
+    assert port_of("ws://gateway.local:18789") == 18789
+    assert port_of("wss://gateway.example/base") == 443
+    assert address_of("ws://[::1]:18789/base") == "[::1]:18789"
+    assert address_of("wss://gateway.example/base") == "gateway.example"
+
+
+@pytest.mark.parametrize(
+    ("url", "plain", "secure"),
+    [
+        ("ws://attic:18789", "http://attic:18789/healthz", "https://attic:18789/healthz"),
+        ("wss://attic/base", "http://attic:443/base/healthz", "https://attic:443/base/healthz"),
+        ("ws://[::1]:1", "http://[::1]:1/healthz", "https://[::1]:1/healthz"),
+    ],
+)
+def test_the_health_page_is_on_the_same_port(url: str, plain: str, secure: str) -> None:
+    """With TLS and without: one of the two answers."""
+    assert probe_url(url, is_secure=False) == plain
+    assert probe_url(url, is_secure=True) == secure
+
+
+@pytest.mark.parametrize("typed", ["attic", "attic?token=x", "attic#token=x", "attic?a#b"])
+def test_a_pasted_query_is_not_shown_again(typed: str) -> None:
+    """Links to the web interface can carry a token."""
+    assert without_query(typed) == "attic"
