@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import settings as property_settings
 import pytest
 
-from custom_components.openclaw_voice.gateway import retry
+from custom_components.openclaw_voice.gateway import chat, retry
 from custom_components.openclaw_voice.gateway.client import (
     ClientSnapshot,
     ClientState,
@@ -61,6 +61,7 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the waits between two attempts."""
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.02)
     monkeypatch.setattr(retry, "LONGEST_WAIT", 0.2)
+    monkeypatch.setattr(chat, "STOP_LIMIT", 0.2)
 
 
 @asynccontextmanager

@@ -348,12 +348,11 @@ class GatewayClient:
             pass
 
     def _try_now(self) -> None:
-        if self._snapshot.state is ClientState.READY:
+        if self._snapshot.state in (ClientState.READY, ClientState.STOPPED):
             return
         self._retry.set()
-        if self._snapshot.state is not ClientState.STOPPED:
-            # At once, so that whoever asks for a connection now waits for this attempt.
-            self._show_connecting()
+        # At once, so that whoever asks for a connection now waits for this attempt.
+        self._show_connecting()
 
     def _show_connecting(self) -> None:
         self._show(replace(self._snapshot, state=ClientState.CONNECTING, retry_at=None))
