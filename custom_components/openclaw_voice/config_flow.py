@@ -247,7 +247,7 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
             return self.async_update_and_abort(mended)
         if self._moved is not None and self._moved is not entry:
             return self.async_abort(reason="another_gateway")
-        if self.source == SOURCE_ZEROCONF and entry is not None and not is_connected(entry):
+        if self.source == SOURCE_ZEROCONF and entry is not None and may_have_moved(entry):
             self._store(entry, self._data)
             return self.async_abort(reason="address_updated")
         self._abort_if_unique_id_configured()

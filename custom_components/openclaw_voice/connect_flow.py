@@ -307,7 +307,7 @@ class ConnectFlow(ConfigFlow):
 
     async def async_step_pairing_failed(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say what came in between while waiting."""
-        if isinstance(self._failure, CertificateChangedError):
+        if isinstance(self._failure, CertificateChangedError | UntrustedCertificateError):
             return await self._async_look_at_certificate()
         return await self._async_failed(self._failure)
 
