@@ -86,31 +86,6 @@ class HomeAssistantClient:
                 )
             return await response.json()
 
-    async def run_config_flow(self, domain: str, answers: Mapping[str, JsonObject]) -> JsonObject:
-        """Add an integration through its config flow and return the flow's result.
-
-        Args:
-            domain: The integration.
-            answers: What to enter, by step; other steps are sent with their defaults.
-
-        Raises:
-            HomeAssistantError: The flow complains about an answer or ends without an entry.
-        """
-        path = "/api/config/config_entries/flow"
-        step: JsonObject = await self.rest("POST", path, {"handler": domain})
-        asked: set[str] = set()
-        while step["type"] == "form":
-            name: str = step["step_id"]
-            if name in asked:
-                await self.rest("DELETE", f"{path}/{step['flow_id']}")
-                raise HomeAssistantError(f"The config flow stays at step {name}: {step['errors']}.")
-            asked.add(name)
-            step = await self.rest("POST", f"{path}/{step['flow_id']}", answers.get(name, {}))
-        if step["type"] != "create_entry":
-            reason = step.get("reason") or step.get("step_id")
-            raise HomeAssistantError(f"The config flow ended with {step['type']}: {reason}.")
-        return step
-
     async def entries(self, domain: str) -> list[JsonObject]:
         """Return the config entries of an integration."""
         entries: list[JsonObject] = await self.call("config_entries/get", domain=domain)

@@ -79,7 +79,7 @@ async def run(port: int, gateway_url: str | None, token: str | None) -> int:
             else:
                 await start_home_assistant(home)
             async with home.connect() as client:
-                await _add_integration(client, gateway_url, token or "")
+                await _add_integration(client, gateway_url, token)
             _tell(home)
             ended = await _first_to_end(processes)
             say(f"It ended by itself. Read {ended.log_path}")
@@ -102,17 +102,17 @@ async def _prepare_gateway(stack: AsyncExitStack, folder: Path) -> GatewayProces
     return gateway
 
 
-async def _add_integration(client: HomeAssistantClient, url: str, token: str) -> None:
+async def _add_integration(client: HomeAssistantClient, url: str, token: str | None) -> None:
     """Add the integration, if it is not there, and let Assist prefer its agent.
 
-    A gateway that asks for more than address and secret leaves the rest to the browser.
+    What somebody has to decide, such as whether a certificate is the right one, is left to the browser.
     """
     try:
         with step("Adding the integration through its config flow"):
             agent = await add_gateway(client, url, token)
     except StepError as err:
         say(str(err))
-        say("Add it in the browser: Settings, Devices & services, Add integration.")
+        say("Go on in the browser: Settings, Devices & services.")
         return
     with step("Making an Assist pipeline with the agent"):
         await client.prefer_agent(agent.entity_id, name=PIPELINE_NAME)
@@ -136,6 +136,13 @@ def _tell(home: HomeAssistantProcess) -> None:
     say("Ctrl-C stops everything.")
 
 
+def _address(text: str) -> str:
+    """Return the address of a gateway, which also names the folder of its home."""
+    if re.fullmatch(r"eyJ[\w+/=-]{17,}", text):
+        raise argparse.ArgumentTypeError("a setup code belongs to --token, beside the address")
+    return text
+
+
 def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(
@@ -146,12 +153,17 @@ def main() -> int:
         "--port", type=int, default=DEFAULT_PORT, help="where Home Assistant listens (8123)"
     )
     parser.add_argument(
-        "--gateway", metavar="URL", help="use your own gateway, for example ws://127.0.0.1:18789"
+        "--gateway",
+        metavar="URL",
+        type=_address,
+        help="pair with your own gateway, for example ws://gateway.local:18789",
     )
-    parser.add_argument("--token", help="the shared secret of your own gateway")
+    parser.add_argument(
+        "--token", help="its token or password, or a setup code of it; none if it asks for none"
+    )
     options = parser.parse_args()
-    if (options.gateway is None) != (options.token is None):
-        parser.error("--gateway and --token belong together")
+    if options.token and not options.gateway:
+        parser.error("--token is for a gateway of your own: --gateway")
     return run_until_signal(run(options.port, options.gateway, options.token))
 
 

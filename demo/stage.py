@@ -12,6 +12,7 @@ from typing import Final
 import aiohttp
 
 from .client import HomeAssistantClient, HomeAssistantError
+from .config_flow import Shown, run_config_flow
 from .gateway import GatewayProcess
 from .home_assistant import DOMAIN, HomeAssistantProcess
 from .process import DemoError
@@ -75,8 +76,10 @@ async def start_home_assistant(home: HomeAssistantProcess) -> None:
         say("Home Assistant is ready.")
 
 
-async def add_gateway(client: HomeAssistantClient, url: str, token: str) -> Agent:
+async def add_gateway(client: HomeAssistantClient, url: str, token: str | None) -> Agent:
     """Add the integration for a gateway, unless it has been added before, and return its first agent.
+
+    A gateway whose owner has to approve the integration is waited for; how to do that is said.
 
     Raises:
         HomeAssistantError: The config flow, the set-up of the entry, or its agent failed.
@@ -85,13 +88,21 @@ async def add_gateway(client: HomeAssistantClient, url: str, token: str) -> Agen
     if entries:
         entry_id: str = entries[0]["entry_id"]
     else:
-        result = await client.run_config_flow(DOMAIN, {"user": {"url": url, "token": token}})
+        answer = {"url": url} | ({"token": token} if token else {})
+        result = await run_config_flow(client, DOMAIN, {"user": answer}, _tell_approval)
         entry_id = result["result"]["entry_id"]
     await client.wait_for_entry(entry_id, "loaded")
     agents = await client.agents_of(entry_id)
     if not agents:
         raise HomeAssistantError("The integration is loaded, but has no conversation agent.")
     return Agent(entry_id=entry_id, entity_id=agents[0]["entity_id"])
+
+
+def _tell_approval(shown: Shown) -> None:
+    """Say how the owner of the gateway lets the integration in."""
+    say("The owner of the gateway has to approve this, with a command on its host:")
+    print(f"\n    {shown['command']}\n", file=sys.stderr, flush=True)
+    say(f"or at {shown['web']}, where the device is named Home Assistant. Waiting …")
 
 
 def run_until_signal(main: Coroutine[None, None, int]) -> int:

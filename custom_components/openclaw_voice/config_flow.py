@@ -23,7 +23,7 @@ from probatio import Secret
 import voluptuous as vol
 
 from .agent_flow import AgentSubentryFlow, agent_data, agent_selector
-from .connect_flow import SECRET_FIELD, SETUP_CODE_USELESS, ConnectFlow
+from .connect_flow import NO_DEVICE_TOKEN, SECRET_FIELD, ConnectFlow
 from .const import CONF_AGENTS, CONF_BOOTSTRAP_TOKEN, DOMAIN, SUBENTRY_AGENT
 from .discovery import DiscoveredGateway, is_connected, may_have_moved
 from .entry_data import CREDENTIALS, entry_data
@@ -176,7 +176,7 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
 
     @override
     async def _async_ask_again(self, text: ErrorText) -> ConfigFlowResult:
-        if text.key == SETUP_CODE_USELESS:
+        if text.key == NO_DEVICE_TOKEN:
             del self._draft[CONF_BOOTSTRAP_TOKEN]
         return self._show_form(errors={"base": text.key}, placeholders=text.placeholders)
 
@@ -247,7 +247,7 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
             return self.async_update_and_abort(mended)
         if self._moved is not None and self._moved is not entry:
             return self.async_abort(reason="another_gateway")
-        if self.source == SOURCE_ZEROCONF and entry is not None and not is_connected(entry):
+        if self.source == SOURCE_ZEROCONF and entry is not None and may_have_moved(entry):
             self._store(entry, self._data)
             return self.async_abort(reason="address_updated")
         self._abort_if_unique_id_configured()

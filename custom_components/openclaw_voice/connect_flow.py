@@ -39,8 +39,8 @@ from .pending_keys import async_pending_keys
 SECRET_FIELD: Final = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password")
 )
-SETUP_CODE_USELESS: Final = "setup_code_useless"
-"""On its own host the gateway gives no token to come back with."""
+NO_DEVICE_TOKEN: Final = "no_device_token"  # noqa: S105 - a translation key
+"""A setup code is good for ten minutes; without a token there would be no way back in."""
 
 _CONFIRM: Final = vol.Schema({})
 _SETUP_CODE_SCHEMA: Final = vol.Schema({vol.Required(Secret(CONF_SETUP_CODE)): SECRET_FIELD})
@@ -191,7 +191,7 @@ class ConnectFlow(ConfigFlow):
     async def async_step_welcome(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Go on with a gateway that lets us in."""
         if CONF_BOOTSTRAP_TOKEN in self._draft and self._welcome.hello.device_token is None:
-            return await self._async_ask_again(ErrorText(key=SETUP_CODE_USELESS))
+            return await self._async_ask_again(ErrorText(key=NO_DEVICE_TOKEN))
         if (
             not has_credential(self._draft)
             and not self._is_open_confirmed
@@ -307,7 +307,7 @@ class ConnectFlow(ConfigFlow):
 
     async def async_step_pairing_failed(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say what came in between while waiting."""
-        if isinstance(self._failure, CertificateChangedError):
+        if isinstance(self._failure, CertificateChangedError | UntrustedCertificateError):
             return await self._async_look_at_certificate()
         return await self._async_failed(self._failure)
 

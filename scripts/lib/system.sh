@@ -27,3 +27,12 @@ get_missing_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --yes --no-install-recommends install \
     $missing_packages </dev/null >&2
 }
+
+# The names under which the tests look for it, too.
+has_browser() {
+  local name
+  for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
+    ! command -v "$name" >/dev/null || return 0
+  done
+  return 1
+}

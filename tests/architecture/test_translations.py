@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from custom_components.openclaw_voice import const
-from custom_components.openclaw_voice.connect_flow import SETUP_CODE_USELESS
+from custom_components.openclaw_voice.connect_flow import NO_DEVICE_TOKEN
 from custom_components.openclaw_voice.exceptions import _RUN_FAILURES
 
 from .source import FILES, ROOT, load_json, nodes
@@ -118,7 +118,7 @@ def test_exceptions_are_those_the_code_knows() -> None:
 def test_errors_of_the_flow_are_those_the_code_knows() -> None:
     """The flow passes on the key of the error, or one of its own."""
     own = set().union(*(errors_named(file) for file in (*FLOWS["config"], *FLOW_HELPERS)))
-    own |= {SETUP_CODE_USELESS, *PROBED}
+    own |= {NO_DEVICE_TOKEN, *PROBED}
     assert {"invalid_address", "invalid_setup_code", "no_agent_chosen", "token_needed"} <= own
     assert own <= set(EN["config"]["error"])
     assert set(EN["config"]["error"]) - own <= CATEGORIES

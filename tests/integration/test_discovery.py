@@ -405,6 +405,16 @@ async def test_a_moved_gateway_that_wants_another_secret_gets_it(
     assert entry.data["url"] == friendly.url
 
 
+async def test_an_entry_with_a_pinned_certificate_is_not_moved_to_plain_text(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Whoever answers there claims the same id, but shows no certificate."""
+    entry = known_entry(hass, "wss://127.0.0.1:1", certificate_pin=PIN)
+    form = await fill_in(hass, await discover(hass, record(friendly.port)))
+    expect_abort(await submit(hass, form, friendly.url), "already_configured")
+    assert entry.data["url"] == "wss://127.0.0.1:1"
+
+
 async def test_a_gateway_that_came_back_meanwhile_has_not_moved(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from custom_components.openclaw_voice import connect_flow, pairing
 from custom_components.openclaw_voice.const import DOMAIN
+from custom_components.openclaw_voice.gateway.errors import UntrustedCertificateError
 from tests.fakes.frames import hello_ok
 from tests.fakes.gateway import Expect, ScriptedGateway
 from tests.fakes.refusals import (
@@ -366,3 +367,19 @@ async def test_two_gateways_are_paired_beside_each_other(
         assert keys[0] != keys[1]
         for entry in hass.config_entries.async_entries(DOMAIN):
             assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_certificate_that_is_no_longer_vouched_for_is_shown(
+    hass: HomeAssistant, remote: SmallGateway
+) -> None:
+    """It may run out while the owner is looked for."""
+    with (
+        patch.object(
+            connect_flow,
+            "async_wait_for_approval",
+            side_effect=UntrustedCertificateError("has expired"),
+        ),
+        patch.object(connect_flow, "fetch_certificate_pin", return_value="ab" * 32),
+    ):
+        form = await finished(hass, await submit(hass, await begin(hass), remote.url))
+        expect_form(form, "certificate")

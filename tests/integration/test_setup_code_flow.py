@@ -123,16 +123,16 @@ async def test_what_is_wrong_besides_does_not_cost_the_code(
     expect_entry(await fill_in(hass, form, url=suggested(form)["url"]))
 
 
-@pytest.mark.usefixtures("socket_enabled")
-async def test_a_code_is_of_no_use_on_the_gateways_own_host(hass: HomeAssistant) -> None:
-    """There the gateway gives no token to come back with, so the shared secret is needed."""
-    async with SmallGateway(secret=SECRET) as gateway:
-        form = await submit(hass, await begin(hass), gateway.setup_code(), token="")
-        expect_form(form, "user", base="setup_code_useless")
-        assert suggested(form) == {"url": gateway.url}
-        result = await submit(hass, form, gateway.url)
-        assert expect_entry(result)["token"] == SECRET
-        assert await hass.config_entries.async_unload(result["result"].entry_id)
+async def test_without_a_token_to_come_back_with_the_secret_is_needed(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The code itself is good for ten minutes, and must not be stored."""
+    form = await submit(hass, await begin(hass), setup_code(friendly.url), token="")
+    expect_form(form, "user", base="no_device_token")
+    assert suggested(form) == {"url": friendly.url}
+    data = expect_entry(await submit(hass, form, friendly.url))
+    assert data["token"] == SECRET
+    assert "bootstrap_token" not in data
 
 
 async def test_a_rejected_code_keeps_the_address(
