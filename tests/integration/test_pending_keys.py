@@ -1,11 +1,12 @@
 """The device key that waits for an approval is kept for a day, by address."""
 
 from datetime import timedelta
+from pathlib import Path
+import stat
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.storage import Store
 import pytest
 
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
@@ -89,7 +90,11 @@ async def test_there_is_one_store(hass: HomeAssistant) -> None:
     assert async_pending_keys(hass) is async_pending_keys(hass)
 
 
-async def test_nobody_else_may_read_the_file(hass: HomeAssistant) -> None:
+async def test_nobody_else_may_read_the_file(
+    hass: HomeAssistant, key: str, tmp_path: Path
+) -> None:
     """It holds keys."""
-    store: Store[Any] = PendingKeys(hass)._store
-    assert store._private
+    hass.config.config_dir = str(tmp_path)
+    await PendingKeys(hass).async_keep(URL, key)
+    mode = (tmp_path / ".storage" / STORAGE_KEY).stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
