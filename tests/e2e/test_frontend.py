@@ -139,7 +139,7 @@ async def ask_in_assist(page: Page, question: str) -> None:
     await page.fill("ha-assist-chat >> input", question)
     await page.press("Enter")
 
-    begun = await page.see(REPLY, "I know little about that")
+    begun = await page.see(REPLY, "What I can tell you")
     await page.picture("assist", "ha-voice-command-dialog >> dialog", at_rest=False)
     assert begun.endswith(GOES_ON)
     assert answer.startswith(begun.removesuffix(GOES_ON))

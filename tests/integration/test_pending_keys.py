@@ -90,10 +90,9 @@ async def test_there_is_one_store(hass: HomeAssistant) -> None:
     assert async_pending_keys(hass) is async_pending_keys(hass)
 
 
-async def test_nobody_else_may_read_the_file(
-    hass: HomeAssistant, key: str, tmp_path: Path
-) -> None:
-    """It holds keys."""
+@pytest.mark.parametrize("hass_storage", [None], ids=["on the disk"])
+async def test_nobody_else_may_read_the_file(hass: HomeAssistant, key: str, tmp_path: Path) -> None:
+    """It holds keys. The fixture that keeps storage in memory is taken away for this."""
     hass.config.config_dir = str(tmp_path)
     await PendingKeys(hass).async_keep(URL, key)
     mode = (tmp_path / ".storage" / STORAGE_KEY).stat().st_mode
