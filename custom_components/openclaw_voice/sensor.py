@@ -21,6 +21,9 @@ from .gateway.client import ClientState
 
 PARALLEL_UPDATES = 0
 
+NO_ERROR: Final = "none"
+"""State of *last error* as long as there was none."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySensorDescription(SensorEntityDescription):
@@ -56,8 +59,8 @@ SENSORS: Final = (
     GatewaySensorDescription(
         key="last_error",
         device_class=SensorDeviceClass.ENUM,
-        options=[*CONNECTION_ERRORS],
-        value=lambda gateway: gateway.last_error,
+        options=[NO_ERROR, *CONNECTION_ERRORS],
+        value=lambda gateway: gateway.last_error or NO_ERROR,
         tells_when_away=True,
     ),
     GatewaySensorDescription(

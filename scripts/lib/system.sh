@@ -22,9 +22,11 @@ get_missing_packages() {
     die "needs $missing_things: install that first (Debian packages:$missing_packages)"
   fi
   say "installing Debian packages:$missing_packages"
-  apt-get --quiet=2 update </dev/null >&2
+  # Somebody else may be installing, too; wait for them.
+  set -- --quiet=2 --option DPkg::Lock::Timeout=120
+  apt-get "$@" update </dev/null >&2
   # shellcheck disable=SC2086  # a list of words
-  DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --yes --no-install-recommends install \
+  DEBIAN_FRONTEND=noninteractive apt-get "$@" --yes --no-install-recommends install \
     $missing_packages </dev/null >&2
 }
 

@@ -10,7 +10,7 @@ from custom_components.openclaw_voice.exceptions import CONNECTION_ERRORS
 from custom_components.openclaw_voice.gateway.client import ClientState
 from custom_components.openclaw_voice.issues import AWAY, BLOCKED, ISSUES, OUTDATED
 from custom_components.openclaw_voice.repairs import NOT_SOLVED
-from custom_components.openclaw_voice.sensor import SENSORS
+from custom_components.openclaw_voice.sensor import NO_ERROR, SENSORS
 
 from .source import ROOT, load_json
 from .test_errors import CLASSES
@@ -42,7 +42,7 @@ def test_every_value_of_an_enum_has_a_text() -> None:
     """A bare slug is not for people."""
     sensor = ENTITY["sensor"]
     assert sensor["connection_state"]["state"].keys() == set(ClientState)
-    assert sensor["last_error"]["state"].keys() == set(CONNECTION_ERRORS)
+    assert sensor["last_error"]["state"].keys() == {NO_ERROR, *CONNECTION_ERRORS}
 
 
 def test_errors_of_runs_do_not_stand_in_the_way_of_a_connection() -> None:

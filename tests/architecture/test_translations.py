@@ -137,9 +137,12 @@ def test_reasons_to_abort_are_those_the_code_gives(name: str) -> None:
 def test_steps_are_those_the_code_shows(name: str) -> None:
     """Every form has a title, and every field a label and a description."""
     steps = section(name)["step"]
-    assert steps.keys() == in_flow(name, "step_id") - in_flow(name, "progress_action")
-    for step in steps.values():
+    assert steps.keys() == in_flow(name, "step_id")
+    waiting = in_flow(name, "progress_action")
+    for step_id, step in steps.items():
         assert step["title"]
+        if step_id in waiting:
+            continue
         assert step.get("data", {}).keys() == step.get("data_description", {}).keys()
         assert step.get("data") or step["description"], "nothing to fill in and nothing to read"
 

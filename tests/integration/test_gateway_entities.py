@@ -93,7 +93,7 @@ async def test_a_connected_gateway_is_shown(hass: HomeAssistant, friendly: Scrip
     assert value_of(hass, CONNECTED) == "on"
     assert value_of(hass, STATE) == "ready"
     assert value_of(hass, VERSION) == "2026.9.6"
-    assert value_of(hass, ERROR) == "unknown"
+    assert value_of(hass, ERROR) == "none"
     assert before.replace(microsecond=0) <= datetime.fromisoformat(value_of(hass, SINCE))
     state = hass.states.get(STATE)
     assert state is not None

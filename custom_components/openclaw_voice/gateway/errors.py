@@ -44,7 +44,7 @@ Source: the gateway's default lockout after ten wrong secrets in a minute.
 class GatewayError(Exception):
     """Root of everything the gateway client raises."""
 
-    category: ClassVar[str] = "unknown"
+    category: ClassVar[str] = "unexpected"
     """Stable slug of the kind of error: safe to show, to record and to translate by."""
 
 
