@@ -31,6 +31,7 @@ from .our_code import microseconds_per_delta
 
 QUESTIONS: Final = 16
 LONG_ANSWERS: Final = 3
+LOADS: Final = 5
 PROBE: Final = "loop_probe"
 PROBE_FOLDER: Final = Path(__file__).parent / PROBE
 
@@ -73,6 +74,8 @@ async def measure(questions: int, folder: Path) -> Figures:
                 await comparison.long_answer(number, LONG_CHARACTERS)
                 for number in range(LONG_ANSWERS)
             ]
+        with step("Reloading the entry"):
+            loads = [await assist.reload_entry(agent.entry_id) for _ in range(LOADS)]
         return Figures(
             gateway_version=gateway.version,
             home_assistant_version=assist.version,
@@ -82,6 +85,7 @@ async def measure(questions: int, folder: Path) -> Figures:
             delta_us=delta_us,
             long_delta_us=long_delta_us,
             long_answers=long_answers,
+            loads_s=loads,
         )
 
 
