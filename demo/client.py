@@ -112,6 +112,34 @@ class HomeAssistantClient:
                 f"The entry is {seen} and not {state} after {limit:.0f} seconds."
             )
 
+    async def reload_entry(self, entry_id: str) -> float:
+        """Reload a config entry, and return the seconds from the begin of its setup until it is loaded.
+
+        Raises:
+            HomeAssistantError: It is not loaded in time.
+        """
+        request_id = await self._send("config_entries/subscribe", {})
+        await self._result("config_entries/subscribe", request_id)
+        seen: dict[str, float] = {}
+
+        def is_loaded(message: JsonObject) -> bool:
+            if state := _entry_state(message["event"], entry_id):
+                seen[state] = time.perf_counter()
+            return state == "loaded" and "setup_in_progress" in seen
+
+        path = f"/api/config/config_entries/entry/{entry_id}/reload"
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.rest("POST", path))
+                waiting = tasks.create_task(
+                    self._wait_for_event(request_id, is_loaded, limit=ANSWER_LIMIT)
+                )
+        except* HomeAssistantError as group:
+            raise group.exceptions[0] from None
+        if not waiting.result():
+            raise HomeAssistantError(f"The entry was not loaded again: {', '.join(seen)}.")
+        return seen["loaded"] - seen["setup_in_progress"]
+
     async def wait_for_state(
         self, entity_id: str, is_wanted: Callable[[str], bool], *, limit: float = ANSWER_LIMIT
     ) -> None:

@@ -11,26 +11,25 @@ from dataclasses import asdict, dataclass
 import json
 import os
 from pathlib import Path
-import shutil
 import sys
-import tempfile
 from typing import Final
 
 from .client import HomeAssistantClient
 from .gateway import GatewayProcess
 from .home_assistant import DOMAIN, HomeAssistantProcess
 from .model_server import ModelRequest, ModelServer
-from .process import CHECKOUT, DemoError
+from .process import DemoError
 from .stage import (
     PIPELINE_NAME,
     Agent,
     StepError,
     add_gateway,
+    folder_of_run,
     run_until_signal,
-    say,
     start_gateway,
     start_home_assistant,
     step,
+    stop,
 )
 from .turn import Delta, MessageStarted, TurnEnded, TurnStarted
 
@@ -152,7 +151,7 @@ async def demonstrate(question: str, folder: Path) -> Report:
         model = await stack.enter_async_context(ModelServer())
         gateway = GatewayProcess(folder / "gateway", model.base_url)
         home = HomeAssistantProcess(folder / "home-assistant")
-        stack.push_async_callback(_stop, gateway, home)
+        stack.push_async_callback(stop, gateway, home)
         try:
             async with asyncio.TaskGroup() as starts:
                 starts.create_task(start_gateway(gateway))
@@ -182,46 +181,22 @@ async def demonstrate(question: str, folder: Path) -> Report:
 
 async def run(question: str, *, as_json: bool) -> int:
     """Run the demo in a folder of its own, which stays when it fails, and return the exit code."""
-    parent = CHECKOUT / ".demo"
-    parent.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=parent))
-    is_kept = False
     try:
-        report = await demonstrate(question, folder)
+        with folder_of_run(".demo") as folder:
+            report = await demonstrate(question, folder)
         _print(
             f"First text after {report.first_delta_s:.2f} s, complete after {report.complete_s:.2f} s, "
             f"{report.deltas} deltas.\n"
         )
         if as_json:
             _print(json.dumps(asdict(report)) + "\n")
-    except StepError as err:
-        is_kept = True
-        say(str(err))
-        for log in [err.log_path] if err.log_path else _logs(folder):
-            say(f"Read {log}")
+    except StepError:
         return 1
     except BrokenPipeError:
         # Nobody reads the answer; Python must not complain about that again when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    finally:
-        if not is_kept:
-            shutil.rmtree(folder, ignore_errors=True)
     return 0
-
-
-async def _stop(gateway: GatewayProcess, home: HomeAssistantProcess) -> None:
-    """Stop both, whatever happens to either."""
-    say("Stopping …")
-    try:
-        await home.terminate()
-    finally:
-        await gateway.terminate()
-
-
-def _logs(folder: Path) -> list[Path]:
-    """Return the logs of all that was started."""
-    return sorted(folder.glob("*/output.log"))
 
 
 def _print(text: str) -> None:

@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from typing import Final
 
@@ -15,7 +18,7 @@ from .client import HomeAssistantClient, HomeAssistantError
 from .config_flow import Shown, run_config_flow
 from .gateway import GatewayProcess
 from .home_assistant import DOMAIN, HomeAssistantProcess
-from .process import DemoError
+from .process import CHECKOUT, DemoError
 
 PIPELINE_NAME: Final = "OpenClaw"
 
@@ -74,6 +77,37 @@ async def start_home_assistant(home: HomeAssistantProcess) -> None:
     with step("Starting Home Assistant"):
         await home.start()
         say("Home Assistant is ready.")
+
+
+async def stop(gateway: GatewayProcess, home: HomeAssistantProcess) -> None:
+    """Stop both, whatever happens to either."""
+    say("Stopping …")
+    try:
+        await home.terminate()
+    finally:
+        await gateway.terminate()
+
+
+@contextmanager
+def folder_of_run(parent: str) -> Iterator[Path]:
+    """Make a folder for one run in a folder of the checkout, and remove it afterwards.
+
+    When a step fails it stays, and what to read in it is said.
+    """
+    (CHECKOUT / parent).mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=CHECKOUT / parent))
+    is_kept = False
+    try:
+        yield folder
+    except StepError as err:
+        is_kept = True
+        say(str(err))
+        for log in [err.log_path] if err.log_path else sorted(folder.glob("*/output.log")):
+            say(f"Read {log}")
+        raise
+    finally:
+        if not is_kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 async def add_gateway(client: HomeAssistantClient, url: str, token: str | None) -> Agent:

@@ -23,6 +23,11 @@ long_answer   An answer of 60 000 characters. `total_s` is from the question to 
               while those answers come: the reader of our socket, our tasks, and the task of the
               pipeline, with what Home Assistant itself does in there. A probe in Home Assistant's own
               process times every callback by the clock, so what else keeps the processor counts, too.
+load_s        Seconds from the begin of the entry's setup until its state is `loaded`, with a gateway that
+              can be reached, as at the start of Home Assistant: connecting, the handshake, the gateway's
+              agents, and setting up the entities. Told by Home Assistant while the entry is reloaded
+              after the questions; the median of five. The gateway's part is in it, waiting for a gateway
+              that is away is not: then Home Assistant decides when it tries again.
 
 These are measurements and no tests: a missed aim is printed, and is no failure. Another program that works meanwhile shows in all of them.
 """

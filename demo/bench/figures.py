@@ -60,6 +60,8 @@ class Figures:
     delta_us: float
     long_delta_us: float
     long_answers: Sequence[LongAnswer]
+    loads_s: Sequence[float]
+    """From the begin of the entry's setup until it was loaded, of every reload."""
 
     @property
     def added_median_ms(self) -> float:
@@ -102,6 +104,11 @@ class Figures:
         """The longest callback of all."""
         return max((answer.any_block for answer in self.long_answers), key=_by_clock)
 
+    @property
+    def load_s(self) -> float:
+        """Time until the entry is loaded while the gateway can be reached."""
+        return statistics.median(self.loads_s)
+
     def as_json(self) -> JsonObject:
         """Return what `--json` prints."""
         return {
@@ -116,6 +123,7 @@ class Figures:
                 "ratio": round(self.long_ratio, 3),
                 "max_block_ms": round(self.our_block.by_clock, 2),
             },
+            "load_s": round(self.load_s, 3),
         }
 
 
@@ -185,6 +193,9 @@ def table(figures: Figures) -> str:
         (f"    {ours.owner}", f"{ours.of_processor:.2f} ms", "of processor time"),
         ("  longest callback of Home Assistant", f"{anyones.by_clock:.2f} ms", ""),
         (f"    {anyones.owner}", f"{anyones.of_processor:.2f} ms", "of processor time"),
+        ("Gateway reachable, until its entry is loaded", "", ""),
+        (f"  median of {len(figures.loads_s)} reloads", f"{figures.load_s:.3f} s", ""),
+        ("  longest", f"{max(figures.loads_s):.3f} s", ""),
     ]  # fmt: skip
     head = f"OpenClaw gateway {figures.gateway_version}, Home Assistant {figures.home_assistant_version}"
     lines = [f"{name:<56}{value:>12}  {note}".rstrip() for name, value, note in rows]

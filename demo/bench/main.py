@@ -7,23 +7,21 @@ import argparse
 from contextlib import AsyncExitStack
 import json
 from pathlib import Path
-import shutil
-import tempfile
 from typing import Final
 
 from ..gateway import GatewayProcess
 from ..home_assistant import HomeAssistantProcess, write_config
 from ..model_server import ModelServer
-from ..process import CHECKOUT
 from ..stage import (
     PIPELINE_NAME,
     StepError,
     add_gateway,
+    folder_of_run,
     run_until_signal,
-    say,
     start_gateway,
     start_home_assistant,
     step,
+    stop,
 )
 from . import __doc__ as bench_docs
 from .bare_client import BareClient
@@ -33,6 +31,7 @@ from .our_code import microseconds_per_delta
 
 QUESTIONS: Final = 16
 LONG_ANSWERS: Final = 3
+LOADS: Final = 5
 PROBE: Final = "loop_probe"
 PROBE_FOLDER: Final = Path(__file__).parent / PROBE
 
@@ -55,7 +54,7 @@ async def measure(questions: int, folder: Path) -> Figures:
         gateway = GatewayProcess(folder / "gateway", model.base_url)
         home = HomeAssistantProcess(folder / "home-assistant")
         add_probe(home)
-        stack.push_async_callback(_stop, gateway, home)
+        stack.push_async_callback(stop, gateway, home)
         await start_gateway(gateway)
         # Before Home Assistant: the gateway tells those first that came first.
         with step("Connecting the bare client"):
@@ -75,6 +74,8 @@ async def measure(questions: int, folder: Path) -> Figures:
                 await comparison.long_answer(number, LONG_CHARACTERS)
                 for number in range(LONG_ANSWERS)
             ]
+        with step("Reloading the entry"):
+            loads = [await assist.reload_entry(agent.entry_id) for _ in range(LOADS)]
         return Figures(
             gateway_version=gateway.version,
             home_assistant_version=assist.version,
@@ -84,6 +85,7 @@ async def measure(questions: int, folder: Path) -> Figures:
             delta_us=delta_us,
             long_delta_us=long_delta_us,
             long_answers=long_answers,
+            loads_s=loads,
         )
 
 
@@ -98,34 +100,15 @@ def add_probe(home: HomeAssistantProcess) -> None:
 
 async def run(questions: int, *, as_json: bool) -> int:
     """Run the bench in a folder of its own, which stays when it fails, and return the exit code."""
-    parent = CHECKOUT / ".bench"
-    parent.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=parent))
-    is_kept = False
     try:
-        figures = await measure(questions, folder)
-    except StepError as err:
-        is_kept = True
-        say(str(err))
-        for log in [err.log_path] if err.log_path else sorted(folder.glob("*/output.log")):
-            say(f"Read {log}")
+        with folder_of_run(".bench") as folder:
+            figures = await measure(questions, folder)
+    except StepError:
         return 1
-    finally:
-        if not is_kept:
-            shutil.rmtree(folder, ignore_errors=True)
     print(table(figures))
     if as_json:
         print(json.dumps(figures.as_json()))
     return 0
-
-
-async def _stop(gateway: GatewayProcess, home: HomeAssistantProcess) -> None:
-    """Stop both, whatever happens to either."""
-    say("Stopping …")
-    try:
-        await home.terminate()
-    finally:
-        await gateway.terminate()
 
 
 def _count(text: str) -> int:

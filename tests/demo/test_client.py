@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+import time
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 import pytest
 
-from demo import config_flow
+from demo import client as client_module, config_flow
 from demo.client import HomeAssistantClient, HomeAssistantError
 from demo.home_assistant import DOMAIN
 from demo.script import JsonObject
@@ -75,7 +76,7 @@ async def home_assistant(
 
     app = web.Application()
     app.router.add_get("/api/websocket", websocket)
-    app.router.add_route("*", "/api/config/config_entries/flow{rest:.*}", next_step)
+    app.router.add_route("*", "/api/config/config_entries/{rest:.*}", next_step)
     async with (
         TestServer(app) as server,
         HomeAssistantClient.connect(str(server.make_url("/")), "valid") as client,
@@ -164,6 +165,45 @@ async def test_waiting_for_an_entry_follows_its_changes() -> None:
         await client.wait_for_entry("e1", "loaded")
         with pytest.raises(HomeAssistantError, match="The entry is unknown and not loaded"):
             await client.wait_for_entry("e2", "loaded", limit=0.1)
+
+
+def reloading(*states: str) -> dict[str, list[JsonObject] | Answer]:
+    """Return the answers of a Home Assistant in which an entry comes to these states."""
+    changes = [
+        event([{"type": "updated", "entry": {"entry_id": "e1", "state": state}}])
+        for state in states
+    ]
+    return {
+        "config_entries/subscribe": [result(), *changes],
+        "unsubscribe_events": [result()],
+    }
+
+
+async def test_a_reload_takes_from_the_begin_of_the_setup_until_loaded() -> None:
+    """The state before the reload is no end of it."""
+    states = ("loaded", "unload_in_progress", "not_loaded", "setup_in_progress", "loaded")
+    async with home_assistant(reloading(*states), [{"require_restart": False}]) as client:
+        started = time.perf_counter()
+        seconds = await client.reload_entry("e1")
+        assert 0 < seconds < time.perf_counter() - started
+
+
+async def test_an_entry_that_does_not_load_again_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The error tells the states it came to."""
+    monkeypatch.setattr(client_module, "ANSWER_LIMIT", 0.1)
+    states = ("loaded", "setup_in_progress", "setup_retry")
+    async with home_assistant(reloading(*states), [{"require_restart": False}]) as client:
+        with pytest.raises(HomeAssistantError, match="loaded, setup_in_progress, setup_retry"):
+            await client.reload_entry("e1")
+
+
+async def test_a_reload_that_is_refused_is_an_error() -> None:
+    """Home Assistant's answer is told at once."""
+    async with home_assistant(reloading("loaded")) as client:
+        with pytest.raises(HomeAssistantError, match="reload was answered 500"):
+            await client.reload_entry("e1")
 
 
 async def test_waiting_for_a_state_follows_compressed_changes() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from demo import main as main_module
+from demo import main as main_module, stage
 from demo.main import ProofError, Report, Turn, prove, run
 from demo.model_server import ModelRequest
 from demo.process import StartError
@@ -98,7 +98,7 @@ def test_anything_else_is_no_proof(
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the demo write into a temporary folder."""
-    monkeypatch.setattr(main_module, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(stage, "CHECKOUT", tmp_path)
     return tmp_path
 
 

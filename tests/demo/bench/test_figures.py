@@ -20,6 +20,7 @@ FIGURES = Figures(
     delta_us=26.04,
     long_delta_us=75.0,
     long_answers=[ANSWER, replace(ANSWER, total_s=4.6, our_block=LONG), ANSWER],
+    loads_s=[0.25, 0.1236, 0.1],
 )
 
 
@@ -42,6 +43,7 @@ def test_json_has_the_agreed_form() -> None:
         "added_ms": {"median": 2.0, "p95": 6.0, "ratio": 1.5},
         "delta_us": 26.0,
         "long_answer": {"total_s": 4.4, "ratio": 1.1, "max_block_ms": 3.0},
+        "load_s": 0.124,
     }
 
 

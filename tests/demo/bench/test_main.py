@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from demo import stage
 from demo.bench import main as main_module
 from demo.bench.figures import Figures
 from demo.bench.main import PROBE_FOLDER, add_probe, run
@@ -18,7 +19,7 @@ from .test_figures import FIGURES
 @pytest.fixture(autouse=True)
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the bench write into a folder of the test."""
-    monkeypatch.setattr(main_module, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(stage, "CHECKOUT", tmp_path)
     return tmp_path
 
 
@@ -50,7 +51,7 @@ async def test_json_is_the_last_line(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("OpenClaw gateway")
     assert (lines[-1] == json.dumps(FIGURES.as_json())) is as_json
-    assert not list((main_module.CHECKOUT / ".bench").iterdir())
+    assert not list((stage.CHECKOUT / ".bench").iterdir())
 
 
 async def test_a_failure_names_the_log_and_keeps_it(
@@ -68,7 +69,7 @@ async def test_a_failure_names_the_log_and_keeps_it(
     out, err = capsys.readouterr()
     assert out == ""
     assert "Starting the gateway failed. It ended." in err
-    (folder,) = (main_module.CHECKOUT / ".bench").iterdir()
+    (folder,) = (stage.CHECKOUT / ".bench").iterdir()
     assert f"Read {folder / 'output.log'}" in err
 
 
