@@ -25,7 +25,7 @@ import voluptuous as vol
 from .agent_flow import AgentSubentryFlow, agent_data, agent_selector
 from .connect_flow import NO_DEVICE_TOKEN, SECRET_FIELD, ConnectFlow
 from .const import CONF_AGENTS, CONF_BOOTSTRAP_TOKEN, DOMAIN, SUBENTRY_AGENT
-from .discovery import DiscoveredGateway, is_connected, may_have_moved
+from .discovery import DiscoveredGateway, is_away, may_have_moved
 from .entry_data import CREDENTIALS, entry_data
 from .exceptions import ErrorText
 from .first_contact import Welcome
@@ -57,6 +57,9 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
         self._data: dict[str, Any]
         self._discovered: DiscoveredGateway
         self._moved: ConfigEntry | None = None
+        self._away: ConfigEntry | None = None
+        """The entry that was named as one whose gateway may have moved."""
+
         """The entry whose gateway is thought to answer at a new address."""
 
     @classmethod
@@ -106,7 +109,8 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
         if user_input is not None:
             return await self.async_step_user()
         placeholders = {"name": self._discovered.name, "address": address_of(self._discovered.url)}
-        if (entry := self._find_away()) is not None:
+        self._away = entry = self._find_away()
+        if entry is not None:
             return self.async_show_menu(
                 step_id="discovery_confirm",
                 menu_options=["user", "moved"],
@@ -120,8 +124,10 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
 
     async def async_step_moved(self, _: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Connect as a gateway that is set up: somebody says that it has a new address."""
-        if (entry := self._find_away()) is None:
-            return self._show_form()
+        # The one that was named, and no other: its credential is sent to the new address.
+        entry = self._away
+        if entry is None or not self._is_still_away(entry):
+            return await self.async_step_discovery_confirm()
         self._moved = entry
         return await self._async_begin(self._discovered.url, TypedSecret(), known=entry.data)
 
@@ -158,7 +164,8 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
         try:
             address = read_address(text)
         except InvalidInputError as err:
-            self._address = text if err.key == "invalid_address" else ""
+            is_harmless = err.key == "invalid_address" and "@" not in text
+            self._address = without_query(text) if is_harmless else ""
             return self._show_form(errors={CONF_URL: err.key})
         secret = read_secret(user_input.get(CONF_TOKEN, ""))
         if secret == TypedSecret():
@@ -224,7 +231,7 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
             if await found.async_is_at_address_of(self.hass, entry):
                 return True
         for entry in filter(found.has_pin_of, entries):
-            if not is_connected(entry) and await found.async_proves_pin():
+            if is_away(entry) and await found.async_has_moved_from(entry):
                 self._store(entry, {**entry.data, CONF_URL: found.url})
             return True
         return False
@@ -233,6 +240,10 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
         """Return an entry whose gateway the discovered one may be."""
         entries = self._async_current_entries(include_ignore=False)
         return next(filter(may_have_moved, entries), None)
+
+    def _is_still_away(self, entry: ConfigEntry) -> bool:
+        entries = self._async_current_entries(include_ignore=False)
+        return entry in entries and may_have_moved(entry)
 
     # where it ends
 
@@ -249,7 +260,10 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
             return self.async_abort(reason="another_gateway")
         if self.source == SOURCE_ZEROCONF and entry is not None and may_have_moved(entry):
             self._store(entry, self._data)
+            await self._async_forget_key()
             return self.async_abort(reason="address_updated")
+        if entry is not None:
+            await self._async_forget_key()
         self._abort_if_unique_id_configured()
         self._agents = welcome.agents
         if len(welcome.agents.agents) > 1:
@@ -277,7 +291,7 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
 
     async def _async_create_entry(self, agents: Iterable[AgentInfo]) -> ConfigFlowResult:
         url = self._data[CONF_URL]
-        await async_pending_keys(self.hass).async_forget(url)
+        await self._async_forget_key()
         self._end_discoveries(address_of(url))
         return self.async_create_entry(
             title=title_of(url),
@@ -292,6 +306,10 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
                 for agent in agents
             ],
         )
+
+    async def _async_forget_key(self) -> None:
+        """The key that was kept for an approval is in an entry now, or of no use any more."""
+        await async_pending_keys(self.hass).async_forget(self._data[CONF_URL])
 
     def _end_discoveries(self, address: str) -> None:
         """Take back what was found at the address: it is no news any more."""

@@ -115,9 +115,9 @@ class ConnectFlow(ConfigFlow):
     async def _async_connect(self) -> ConfigFlowResult:
         """Go as far as possible without asking anybody."""
         url = self._draft[CONF_URL]
-        if url not in self._confirmed and await async_is_exposed(self.hass, url):
-            return await self.async_step_plain_text()
         try:
+            if url not in self._confirmed and await async_is_exposed(self.hass, url):
+                return await self.async_step_plain_text()
             self._welcome = await async_first_contact(self.hass, self._draft)
         except UntrustedCertificateError, CertificateChangedError:
             return await self._async_look_at_certificate()

@@ -74,26 +74,38 @@ class DiscoveredGateway:
         """Return whether an entry has this address already, under whatever name."""
         return await async_is_at(hass, entry.data[CONF_URL], self.addresses, self.port)
 
-    async def async_proves_pin(self) -> bool:
-        """Return whether the certificate the record names really answers at its address."""
-        try:
-            found = await fetch_certificate_pin(self.url, get_default_no_verify_context())
-        except GatewayError:
-            return False
-        return found == self.certificate_pin
+    async def async_has_moved_from(self, entry: ConfigEntry) -> bool:
+        """Return whether the certificate an entry is pinned to answers here, and only here."""
+        pin: str = entry.data[CONF_CERTIFICATE_PIN]
+        return await _answers_with(self.url, pin) and not await _answers_with(
+            entry.data[CONF_URL], pin
+        )
 
 
-def is_connected(entry: OpenClawConfigEntry) -> bool:
-    """Return whether the gateway of an entry answers where it is expected."""
-    return entry.state is ConfigEntryState.LOADED and entry.runtime_data.is_connected
+def is_away(entry: OpenClawConfigEntry) -> bool:
+    """Return whether the gateway of an entry was looked for and does not answer.
+
+    An entry that is disabled, ignored or just being set up tells nothing about its gateway.
+    """
+    if entry.disabled_by is not None:
+        return False
+    if entry.state is ConfigEntryState.LOADED:
+        return not entry.runtime_data.is_connected
+    return entry.state is ConfigEntryState.SETUP_RETRY
 
 
 def may_have_moved(entry: OpenClawConfigEntry) -> bool:
     """Return whether the gateway of an entry may be at another address, and cannot prove it."""
-    is_away = entry.disabled_by is None and not is_connected(entry)
-    return is_away and not is_secure(entry.data[CONF_URL])
+    return is_away(entry) and not is_secure(entry.data[CONF_URL])
+
+
+async def _answers_with(url: str, pin: str) -> bool:
+    try:
+        return await fetch_certificate_pin(url, get_default_no_verify_context()) == pin
+    except GatewayError:
+        return False
 
 
 def _harmless(name: str) -> str:
-    """Return a name without what could be read as markup where it is shown."""
-    return re.sub(r"[^\w .-]", "", name)[:MAX_NAME] or "OpenClaw"
+    """Return a name without what could be read as markup or a link where it is shown."""
+    return " ".join(re.sub(r"[^\w -]|_", " ", name).split())[:MAX_NAME] or "OpenClaw"

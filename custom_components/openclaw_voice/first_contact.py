@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 import json
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from aiohttp import ClientError
 from homeassistant.const import CONF_URL
@@ -26,7 +27,7 @@ from .gateway.errors import (
 )
 from .gateway.models import AgentList, HelloOk
 from .gateway.status import Status
-from .gateway_url import is_secure, probe_url
+from .gateway_url import HEALTH_PATH, is_secure, probe_url
 
 PROBE_TIMEOUT: Final = 3.0
 """Seconds the answer to a probe may take. A gateway answers it before anything else."""
@@ -101,8 +102,11 @@ async def _async_probe(hass: HomeAssistant, url: str, error: GatewayError) -> st
 
 
 async def _is_gateway(hass: HomeAssistant, url: str) -> bool:
-    """Return whether a gateway's health page answers. No credential is sent."""
-    session = async_get_clientsession(hass, verify_ssl=False)
+    """Return whether a gateway's health page answers. No credential is sent.
+
+    The path may be a secret: it goes only to who the certificate vouches for.
+    """
+    session = async_get_clientsession(hass, verify_ssl=urlsplit(url).path != HEALTH_PATH)
     try:
         async with (
             asyncio.timeout(PROBE_TIMEOUT),

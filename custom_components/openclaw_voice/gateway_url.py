@@ -7,6 +7,9 @@ from urllib.parse import SplitResult, urlsplit
 DEFAULT_PORT: Final = 18789
 """The gateway's own port, taken where nobody names another one."""
 
+HEALTH_PATH: Final = "/healthz"
+"""Answers without a credential, below the path of the gateway."""
+
 _PORT_OF_HTTPS: Final = 443
 
 _SCHEMES: Final = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
@@ -66,11 +69,15 @@ def port_of(url: str) -> int:
 
 
 def probe_url(url: str, *, is_secure: bool) -> str:
-    """Return the address of the gateway's health page, with TLS or without, on the same port."""
+    """Return the address of the gateway's health page, with TLS or without, on the same port.
+
+    A path that was meant for TLS stays out of plain text: it may be a secret.
+    """
     parts = urlsplit(url)
+    path = parts.path if is_secure or parts.scheme == "ws" else ""
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     scheme = "https" if is_secure else "http"
-    return f"{scheme}://{host}:{port_of(url)}{parts.path}/healthz"
+    return f"{scheme}://{host}:{port_of(url)}{path}{HEALTH_PATH}"
 
 
 def web_url(url: str) -> str:

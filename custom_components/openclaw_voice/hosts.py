@@ -8,6 +8,7 @@ from typing import Final
 from homeassistant.components import network
 from homeassistant.core import HomeAssistant
 
+from .gateway.errors import CannotConnectError
 from .gateway_url import host_of, is_secure, port_of
 
 LOOKUP_TIMEOUT: Final = 5.0
@@ -31,10 +32,17 @@ async def async_ip_addresses(hass: HomeAssistant, host: str) -> frozenset[IPAddr
 
 
 async def async_is_exposed(hass: HomeAssistant, url: str) -> bool:
-    """Return whether what is sent there can be read on its way through the internet."""
+    """Return whether what is sent there can be read on its way through the internet.
+
+    Raises:
+        CannotConnectError: Nobody knows the name now. A later look-up might, so nothing may be sent.
+    """
     if is_secure(url):
         return False
-    return any(ip.is_global for ip in await async_ip_addresses(hass, host_of(url)))
+    found = await async_ip_addresses(hass, host_of(url))
+    if not found:
+        raise CannotConnectError("the name of the host is not known")
+    return any(ip.is_global for ip in found)
 
 
 async def async_is_this_host(hass: HomeAssistant, url: str) -> bool:

@@ -69,7 +69,10 @@ class PendingKeys:
         """Return the keys that are not too old."""
         oldest = (dt_util.utcnow() - LIFETIME).timestamp()
         kept = await self._store.async_load() or {}
-        return {url: key for url, key in kept.items() if key["asked_at"] >= oldest}
+        fresh = {url: key for url, key in kept.items() if key["asked_at"] >= oldest}
+        if len(fresh) < len(kept):
+            await self._store.async_save(fresh)
+        return fresh
 
 
 @singleton(STORAGE_KEY)

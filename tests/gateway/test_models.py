@@ -268,3 +268,9 @@ def test_the_agents_of_a_real_gateway_are_read() -> None:
 def test_no_list_of_agents_breaks_the_reader(payload: dict[str, Any]) -> None:
     """Any object is a list of agents, if an empty one."""
     assert all(agent.agent_id for agent in AgentList.from_payload(payload).agents)
+
+
+def test_names_of_agents_are_whole_characters() -> None:
+    """Home Assistant stores them, and cannot store half of one."""
+    agents = AgentList.from_payload({"agents": [{"id": "main", "name": "Claw \ud83e"}]})
+    assert agents.agents[0].name == "Claw "

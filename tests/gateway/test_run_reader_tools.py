@@ -272,7 +272,7 @@ def test_the_labels_of_a_tool_are_whole_characters(reader: RunReader) -> None:
     assert isinstance(start, ToolActivity)
     assert isinstance(end, ToolActivity)
     assert (start.call_id, start.name) == (end.call_id, end.name) == ("c1", "exec")
-    assert end.title == ("Exec " + "x" * 5_000)[: MAX_TOOL_TEXT - 1]
+    assert end.title == ("Exec " + "x" * 5_000)[:MAX_TOOL_TEXT]
 
 
 @pytest.mark.parametrize("name", [None, "", "\ud83e", 5], ids=["none", "empty", "half", "number"])

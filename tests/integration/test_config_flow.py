@@ -79,7 +79,6 @@ def unknown(detail_code: str) -> Refusal:
 FAULTS = {
     "scheme": Fault(error="invalid_address", field="url", url="ftp://127.0.0.1"),
     "no host": Fault(error="invalid_address", field="url", url="ws://"),
-    "user in the address": Fault(error="invalid_address", field="url", url="ws://a:b@127.0.0.1"),
     "gateway away": Fault(
         error="cannot_connect", arrange=ScriptedGateway.stop, repair=ScriptedGateway.start
     ),
@@ -276,7 +275,9 @@ async def test_the_health_page_tells_what_the_websocket_does_not(
         friendly.answer_garbage()
     else:
         friendly.refuse_upgrade(status)
-    aioclient_mock.get(f"{page}://127.0.0.1:{friendly.port}/proxied/healthz", json=HEALTH)
+    # A path that was meant for TLS stays out of plain text.
+    path = "" if scheme == "wss" else "/proxied"
+    aioclient_mock.get(f"{page}://127.0.0.1:{friendly.port}{path}/healthz", json=HEALTH)
     aioclient_mock.get(
         f"{'http' if page == 'https' else 'https'}://127.0.0.1:{friendly.port}/proxied/healthz",
         status=404,
@@ -379,3 +380,19 @@ async def test_the_form_can_be_left(hass: HomeAssistant, gateway: ScriptedGatewa
 def has_no_auth(params: dict[str, Any]) -> bool:
     """Return whether a connect shows no credential at all."""
     return "auth" not in params
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("ws://me:a-secret@127.0.0.1:18789", {}),
+        ("http://127.0.0.1:99999/#token=a-secret", {"url": "http://127.0.0.1:99999/"}),
+    ],
+)
+async def test_a_secret_in_a_wrong_address_is_not_shown_again(
+    hass: HomeAssistant, typed: str, kept: dict[str, str]
+) -> None:
+    """People paste what a browser shows them."""
+    form = await submit(hass, await begin(hass), typed)
+    expect_form(form, "user", url="invalid_address")
+    assert suggested(form) == kept

@@ -33,7 +33,6 @@ from .flow import (
     expect_entry,
     expect_form,
     fill_in,
-    look,
     secure,
     submit,
     suggested,
@@ -175,7 +174,7 @@ def test_the_address_is_the_one_of_the_host_not_of_the_text(
     [
         ("attic", "attic"),
         ("Ännes Büro-2", "Ännes Büro-2"),
-        ("[free](http://x)<b>", "freehttpxb"),
+        ("[free](http://x)<b>", "free http x b"),
         ("()", "OpenClaw"),
         (None, "attic"),
         ("x" * 99, "x" * 64),
@@ -309,6 +308,7 @@ async def test_a_pinned_gateway_is_followed_to_its_new_address(
     """Only the owner of the certificate can answer there, so nobody is asked."""
     pin = await pin_of(secure)
     entry = known_entry(hass, "wss://127.0.0.1:1", certificate_pin=pin)
+    entry.mock_state(hass, ConfigEntryState.SETUP_RETRY)
     expect_abort(await discover(hass, record(secure.port, pin=pin)), "already_configured")
     assert entry.data["url"] == secure.url
     assert entry.state is ConfigEntryState.LOADED
@@ -351,6 +351,7 @@ async def test_whether_an_unencrypted_gateway_has_moved_is_asked(
     """Nothing proves it before the credential is sent, so a person has to say so."""
     entry = make_entry(hass, friendly)
     hass.config_entries.async_update_entry(entry, data={**entry.data, "url": NOBODY})
+    entry.mock_state(hass, ConfigEntryState.SETUP_RETRY)
     menu = await discover(hass, record(friendly.port))
     assert menu["type"] is FlowResultType.MENU
     assert menu["step_id"] == "discovery_confirm"
@@ -367,7 +368,7 @@ async def test_a_new_gateway_is_set_up_while_another_one_is_away(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
     """The other choice leads to the form as ever; what is stored is not sent."""
-    known_entry(hass, NOBODY)
+    known_entry(hass, NOBODY).mock_state(hass, ConfigEntryState.SETUP_RETRY)
     introduce(friendly, gateway_id="ef" * 32)
     form = await choose(hass, await discover(hass, record(friendly.port)), "user")
     expect_form(form, "user")
@@ -385,6 +386,7 @@ async def test_a_moved_gateway_that_is_another_one_is_refused(
     """The id decides, whatever somebody has said."""
     entry = make_entry(hass, friendly, gateway_id="ef" * 32)
     hass.config_entries.async_update_entry(entry, data={**entry.data, "url": NOBODY})
+    entry.mock_state(hass, ConfigEntryState.SETUP_RETRY)
     menu = await discover(hass, record(friendly.port))
     expect_abort(await choose(hass, menu, "moved"), "another_gateway")
     assert entry.data["url"] == NOBODY
@@ -396,6 +398,7 @@ async def test_a_moved_gateway_that_wants_another_secret_gets_it(
     """The form asks for it, and the entry is mended, not added twice."""
     entry = make_entry(hass, friendly)
     hass.config_entries.async_update_entry(entry, data={**entry.data, "url": NOBODY})
+    entry.mock_state(hass, ConfigEntryState.SETUP_RETRY)
     friendly.script(Expect("connect", reply=token_mismatch()))
     form = await choose(hass, await discover(hass, record(friendly.port)), "moved")
     expect_form(form, "user", base="invalid_auth")
@@ -420,12 +423,67 @@ async def test_a_gateway_that_came_back_meanwhile_has_not_moved(
 ) -> None:
     """The menu may have been open for a while: then what was found is another one."""
     entry = make_entry(hass, friendly)
+    entry.mock_state(hass, ConfigEntryState.SETUP_RETRY)
     menu = await discover(hass, record(18789, "192.0.2.4"))
     assert menu["type"] is FlowResultType.MENU
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    expect_form(await choose(hass, menu, "moved"), "user")
-    form = await look(hass, menu)
-    assert suggested(form) == {"url": "ws://192.0.2.4:18789"}
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    form = await choose(hass, menu, "moved")
+    expect_form(form, "discovery_confirm")
+    assert suggested(await fill_in(hass, form)) == {"url": "ws://192.0.2.4:18789"}
+
+
+async def test_only_the_gateway_that_was_named_is_asked_with_its_credential(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Another one that is away, too, does not take its place while the menu is open."""
+    named = known_entry(hass, NOBODY)
+    named.mock_state(hass, ConfigEntryState.SETUP_RETRY)
+    menu = await discover(hass, record(friendly.port))
+    other = MockConfigEntry(
+        domain=DOMAIN, data={"url": NOBODY, "token": "secret of another one", "private_key": "B"}
+    )
+    other.add_to_hass(hass)
+    other.mock_state(hass, ConfigEntryState.SETUP_RETRY)
+    named.mock_state(hass, ConfigEntryState.SETUP_ERROR)
+    menu = await choose(hass, menu, "moved")
+    assert menu["type"] is FlowResultType.MENU
+    assert menu["description_placeholders"]["away"] == other.title
+    assert friendly.connections.total == 0
+
+
+async def test_an_ignored_gateway_is_no_gateway_that_has_moved(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Such an entry keeps no address at all."""
+    ignored = MockConfigEntry(domain=DOMAIN, source=SOURCE_IGNORE, unique_id=GATEWAY_ID, data={})
+    ignored.add_to_hass(hass)
+    form = await fill_in(hass, await discover(hass, record(friendly.port)))
+    result = await submit(hass, form, friendly.url)
+    assert result["type"] in (FlowResultType.ABORT, FlowResultType.CREATE_ENTRY)
+
+
+async def test_an_entry_that_is_just_starting_keeps_its_address(
+    hass: HomeAssistant, secure: ScriptedGateway
+) -> None:
+    """The name servers may not be up yet, so nothing is known of its gateway."""
+    pin = await pin_of(secure)
+    entry = known_entry(hass, "wss://gateway.invalid:18789/claw", certificate_pin=pin)
+    entry.mock_state(hass, ConfigEntryState.SETUP_IN_PROGRESS)
+    expect_abort(await discover(hass, record(secure.port, pin=pin)), "already_configured")
+    assert entry.data["url"] == "wss://gateway.invalid:18789/claw"
+
+
+async def test_a_pinned_gateway_that_still_answers_where_it_was_has_not_moved(
+    hass: HomeAssistant, secure: ScriptedGateway
+) -> None:
+    """It may have several addresses, and be away for another reason."""
+    pin = await pin_of(secure)
+    url = f"wss://localhost:{secure.port}/claw"
+    entry = known_entry(hass, url, certificate_pin=pin)
+    entry.mock_state(hass, ConfigEntryState.SETUP_RETRY)
+    with patch(f"{DISCOVERY}.async_is_at", return_value=False):
+        expect_abort(await discover(hass, record(secure.port, pin=pin)), "already_configured")
+    assert entry.data["url"] == url
 
 
 async def test_a_disabled_entry_is_left_alone(hass: HomeAssistant) -> None:

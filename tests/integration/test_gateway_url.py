@@ -84,7 +84,7 @@ def test_what_is_known_from_a_url() -> None:
     ("url", "plain", "secure"),
     [
         ("ws://attic:18789", "http://attic:18789/healthz", "https://attic:18789/healthz"),
-        ("wss://attic/base", "http://attic:443/base/healthz", "https://attic:443/base/healthz"),
+        ("wss://attic/base", "http://attic:443/healthz", "https://attic:443/base/healthz"),
         ("ws://[::1]:1", "http://[::1]:1/healthz", "https://[::1]:1/healthz"),
     ],
 )

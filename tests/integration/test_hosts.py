@@ -10,6 +10,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.openclaw_voice import hosts
+from custom_components.openclaw_voice.gateway.errors import CannotConnectError
 from custom_components.openclaw_voice.hosts import (
     async_ip_addresses,
     async_is_at,
@@ -62,10 +63,11 @@ async def test_the_addresses_of_a_name_decide(
     "error", [OSError("unknown"), UnicodeError("label too long"), TimeoutError()]
 )
 async def test_a_name_nobody_knows_has_no_address(hass: HomeAssistant, error: Exception) -> None:
-    """The connection will say so."""
+    """Nothing is sent then: a later look-up might lead through the internet."""
     with patch.object(hass.loop, "getaddrinfo", AsyncMock(side_effect=error)):
         assert await async_ip_addresses(hass, "attic") == frozenset()
-        assert not await async_is_exposed(hass, "ws://attic:18789")
+        with pytest.raises(CannotConnectError):
+            await async_is_exposed(hass, "ws://attic:18789")
         assert not await async_is_this_host(hass, "ws://attic:18789")
 
 

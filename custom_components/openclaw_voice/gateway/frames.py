@@ -147,8 +147,8 @@ def as_list(value: object) -> list[Any]:
 
 
 def as_text(value: object) -> str | None:
-    """Return `value` if it is a string with something in it."""
-    return value if isinstance(value, str) and value else None
+    """Return `value` if it is a string with something in it, less halves of characters."""
+    return (whole_characters(value) or None) if isinstance(value, str) else None
 
 
 def whole_characters(text: str) -> str:

@@ -204,4 +204,4 @@ def _agent(agent_id: str, agent: JsonObject) -> AgentInfo:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(text for text in as_list(value) if isinstance(text, str))
+    return tuple(text for text in map(as_text, as_list(value)) if text is not None)
