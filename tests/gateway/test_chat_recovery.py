@@ -527,10 +527,10 @@ async def test_connection_that_ends_while_sending_is_recovered(
     failures: list[GatewayError] = [ConnectionLostError(1006)]
     send = RunLink.send
 
-    async def fail_once(link: RunLink, params: JsonObject | None = None) -> None:
+    async def fail_once(link: RunLink) -> None:
         if gateway.received("agent") and failures:
             raise failures.pop()
-        await send(link, params)
+        await send(link)
 
     monkeypatch.setattr(RunLink, "send", fail_once)
     first = (

@@ -42,7 +42,7 @@ class ChatRun:
 
     def __init__(self, client: GatewayClient, request: RunRequest, patience: Patience) -> None:
         """Made by `Chat.start`."""
-        self.link: Final = RunLink(client, request)
+        self.link: Final = RunLink(client, request, request.params(patience))
         """For the client, which gives it the frames."""
 
         self.is_detached = False
@@ -76,7 +76,7 @@ class ChatRun:
         self._started_at = self.link.last_frame_at = self.link.now()
         self._client.chat.register(self)
         try:
-            await self._send(is_first=True)
+            await self._send()
         except asyncio.CancelledError:
             # The frame may be on its way all the same.
             self._let_go()
@@ -170,10 +170,10 @@ class ChatRun:
 
     # sending
 
-    async def _send(self, *, is_first: bool = False) -> None:
+    async def _send(self) -> None:
         """Send the request; a connection that ends meanwhile is a lost one."""
         try:
-            await self.link.send(self.link.request.params(self._patience) if is_first else None)
+            await self.link.send()
         except TransportError, NotConnectedError:
             self.link.on_connection_lost()
 

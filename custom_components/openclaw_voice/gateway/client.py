@@ -139,7 +139,7 @@ class GatewayClient:
     @property
     def is_connected(self) -> bool:
         """Whether requests can be sent now."""
-        return self._connection is not None and self._connection.is_open
+        return self._open_connection is not None
 
     @property
     def connection(self) -> Connection:
@@ -148,10 +148,16 @@ class GatewayClient:
         Raises:
             NotConnectedError: There is none.
         """
-        connection = self._connection
-        if connection is None or not connection.is_open:
+        connection = self._open_connection
+        if connection is None:
             raise NotConnectedError("not connected to the gateway")
         return connection
+
+    @property
+    def _open_connection(self) -> Connection | None:
+        # It may have ended a moment before the loop takes note of it.
+        connection = self._connection
+        return connection if connection is not None and connection.is_open else None
 
     async def run(self) -> None:
         """Keep the client connected until it is stopped or cancelled. Call it once.
@@ -223,7 +229,7 @@ class GatewayClient:
         """
         try:
             async with asyncio.timeout(timeout):
-                while (connection := self._connection) is None or not connection.is_open:
+                while (connection := self._open_connection) is None:
                     self._raise_if_blocked()
                     self._state_changed.clear()
                     await self._state_changed.wait()

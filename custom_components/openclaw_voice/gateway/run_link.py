@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class RunLink:
     """What is known of one run, and of the way to it."""
 
-    def __init__(self, client: GatewayClient, request: RunRequest) -> None:
-        """Nothing is sent before `send`."""
+    def __init__(self, client: GatewayClient, request: RunRequest, params: JsonObject) -> None:
+        """Nothing is sent before `send`; it sends `params`, the same every time."""
         self.client: Final = client
         self.request: Final = request
         self.reader: Final = RunReader()
@@ -48,7 +48,7 @@ class RunLink:
         self.refused_since: float | None = None
         """Since when the gateway refuses the run for now (loop time)."""
 
-        self._params: JsonObject = {}
+        self._params = params
         self._wake = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
 
@@ -61,14 +61,13 @@ class RunLink:
         """Return the loop time."""
         return self._clock()
 
-    async def send(self, params: JsonObject | None = None) -> None:
+    async def send(self) -> None:
         """Send the request, or the same one again.
 
         Raises:
             NotConnectedError, ConnectionLostError: It was not sent as a whole.
             RequestError: It is larger than the gateway takes.
         """
-        self._params = params or self._params
         connection = self.client.connection
         self.boot_id = connection.hello.boot_id
         self.expects_response = True
