@@ -1,6 +1,7 @@
 """What a run is asked to do, and how long its caller waits (pure)."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 import uuid
 
@@ -8,6 +9,25 @@ from .frames import JsonObject, whole_characters
 
 DEADLINE_MARGIN: Final = 30.0
 """Seconds the gateway's deadline lies behind ours: the time a lost connection may cost."""
+
+
+class RunMethod(StrEnum):
+    """How a run is started."""
+
+    AGENT = "agent"
+    """Takes instructions; its tools cannot ask for approvals."""
+
+    CHAT_SEND = "chat.send"
+    """Takes no instructions; its tools can ask this device for approvals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that goes with a message."""
+
+    name: str
+    mime_type: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
