@@ -1,8 +1,10 @@
 """How an agent is used: the options of its subentry (pure)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+import math
+import re
 from typing import Any, Final, Self
 
 from .session_key import SessionKind
@@ -35,6 +37,24 @@ ALL_FIELDS: Final = frozenset(ContextField)
 DEFAULT_PATIENCE: Final = 8.0
 DEFAULT_OUTAGE_WAIT: Final = 10.0
 DEFAULT_FOLLOW_UP_LIMIT: Final = 5
+
+PATIENCE_BOUNDS: Final = (1.0, 240.0)
+"""Seconds; after 240 every turn is handed over, spoken or not."""
+
+OUTAGE_WAIT_BOUNDS: Final = (0.0, 60.0)
+FOLLOW_UP_BOUNDS: Final = (1, 50)
+
+MAX_INSTRUCTIONS: Final = 10_000
+"""Characters of the template."""
+
+MAX_PHRASES: Final = 20
+MAX_PHRASE: Final = 200
+MAX_FALLBACKS: Final = 20
+MAX_NAME: Final = 200
+"""Characters of a thinking level or of the name of a model."""
+
+FALLBACK_DOMAINS: Final = ("assist_satellite", "notify")
+_FALLBACK: Final = re.compile(rf"(?:{'|'.join(FALLBACK_DOMAINS)})\.[a-z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,4 +104,89 @@ class AgentOptions:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Read the data of a subentry; what is missing or odd gets its default."""
-        raise NotImplementedError
+        default = cls()
+        return cls(
+            scope=_enum(data.get("scope"), default.scope),
+            instructions=(_text(data.get("instructions"), MAX_INSTRUCTIONS) or ""),
+            context=_context(data.get("context")),
+            spoken_style=_enum(data.get("spoken_style"), default.spoken_style),
+            follow_up=_enum(data.get("follow_up"), default.follow_up),
+            follow_up_limit=int(
+                _number(data.get("follow_up_limit"), default.follow_up_limit, FOLLOW_UP_BOUNDS)
+            ),
+            patience=_number(data.get("patience"), default.patience, PATIENCE_BOUNDS),
+            holding_phrases=tuple(
+                text[:MAX_PHRASE] for text in _texts(data.get("holding_phrases"))[:MAX_PHRASES]
+            ),
+            fallback=tuple(filter(_FALLBACK.fullmatch, _texts(data.get("fallback"))))[
+                :MAX_FALLBACKS
+            ],
+            outage_wait=_number(data.get("outage_wait"), default.outage_wait, OUTAGE_WAIT_BOUNDS),
+            thinking=_text(data.get("thinking"), MAX_NAME),
+            model=_text(data.get("model"), MAX_NAME),
+            asks_before_risk=_flag(data.get("asks_before_risk"), default.asks_before_risk),
+            only_if_addressed=_flag(data.get("only_if_addressed"), default.only_if_addressed),
+            reachable_by_realtime=_flag(
+                data.get("reachable_by_realtime"), default.reachable_by_realtime
+            ),
+            offered_as_tool=_flag(data.get("offered_as_tool"), default.offered_as_tool),
+        )
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what a subentry stores: plain values, which `from_data` reads back as they are."""
+        return {item.name: _stored(getattr(self, item.name)) for item in fields(self)}
+
+
+OPTION_NAMES: Final = tuple(item.name for item in fields(AgentOptions))
+"""Names under which options are stored; what else a subentry stores is no option."""
+
+
+def _stored(value: object) -> object:
+    match value:
+        case frozenset():
+            return [item.value for item in ContextField if item in value]
+        case tuple():
+            return list(value)
+        case StrEnum():
+            return value.value
+    return value
+
+
+def _enum[E: StrEnum](value: object, default: E) -> E:
+    known = {member.value: member for member in type(default)}
+    return known.get(value, default) if isinstance(value, str) else default
+
+
+def _number(value: object, default: float, bounds: tuple[float, float]) -> float:
+    """Read a number and keep it within bounds; `True` is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return default
+    if isinstance(value, float) and math.isnan(value):
+        return default
+    return float(min(max(value, bounds[0]), bounds[1]))
+
+
+def _flag(value: object, default: bool) -> bool:
+    return value if isinstance(value, bool) else default
+
+
+def _text(value: object, limit: int) -> str | None:
+    """Read a text that is neither empty nor longer than it can be."""
+    if not isinstance(value, str) or not value.strip() or len(value) > limit:
+        return None
+    return value.strip()
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Read texts: each once, without spaces around them, and none that is empty."""
+    if not isinstance(value, list | tuple):
+        return ()
+    stripped = (text.strip() for text in value if isinstance(text, str))
+    return tuple(dict.fromkeys(text for text in stripped if text))
+
+
+def _context(value: object) -> frozenset[ContextField]:
+    """Read which fields are told; a name of no field is left out."""
+    if not isinstance(value, list | tuple | set | frozenset):
+        return ALL_FIELDS
+    return frozenset(item for item in ContextField if item in value)
