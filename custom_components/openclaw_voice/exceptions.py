@@ -18,6 +18,7 @@ from .const import DOMAIN
 from .gateway import errors
 from .gateway.errors import (
     AccessError,
+    AgentNotFoundError,
     CredentialsRejectedError,
     GatewayError,
     HandshakeRefusedError,
@@ -50,7 +51,7 @@ CONNECTION_ERRORS: Final = sorted(
         for kind in vars(errors).values()
         if isinstance(kind, type)
         and issubclass(kind, GatewayError)
-        and not issubclass(kind, RunError)
+        and not issubclass(kind, RunError | AgentNotFoundError)
     }
 )
 """Categories of the errors that can stand in the way of a connection."""

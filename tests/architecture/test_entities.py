@@ -49,7 +49,9 @@ def test_errors_of_runs_do_not_stand_in_the_way_of_a_connection() -> None:
     """The sensor shows what keeps the gateway away, not what an agent failed at."""
     categories = {kind.category for kind in CLASSES}
     assert set(CONNECTION_ERRORS) < categories
-    assert {"run_failed", "answer_stopped"} <= categories - set(CONNECTION_ERRORS)
+    assert {"agent_not_found", "run_failed", "answer_stopped"} <= categories - set(
+        CONNECTION_ERRORS
+    )
 
 
 def test_icons_are_for_entities_there_are() -> None:

@@ -15,6 +15,7 @@ from custom_components.openclaw_voice.exceptions import _RUN_FAILURES, describe,
 from custom_components.openclaw_voice.gateway import errors as errors_module
 from custom_components.openclaw_voice.gateway.errors import (
     AccessError,
+    AgentNotFoundError,
     CannotConnectError,
     CertificateChangedError,
     ConnectionLostError,
@@ -64,7 +65,11 @@ def test_every_error_has_a_sentence(kind: type[GatewayError], language: str) -> 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "kind",
-    [kind for kind in CLASSES if not issubclass(kind, RunError) and kind is not AccessError],
+    [
+        kind
+        for kind in CLASSES
+        if not issubclass(kind, RunError | AgentNotFoundError) and kind is not AccessError
+    ],
     ids=lambda kind: kind.__name__,
 )
 def test_every_error_of_connecting_has_a_text_in_the_flow(

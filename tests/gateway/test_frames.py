@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.openclaw_voice.gateway.errors import ProtocolError
+from custom_components.openclaw_voice.gateway.errors import AgentNotFoundError, ProtocolError
 from custom_components.openclaw_voice.gateway.frames import (
     MAX_NUMBER,
     ErrorShape,
@@ -248,6 +248,26 @@ def test_a_reason_stands_in_for_a_detail_code() -> None:
     shape = ErrorShape(code="X", message="no", detail_reason="chat-request-conflict")
 
     assert shape.as_request_error().detail_code == "chat-request-conflict"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "is_gone"),
+    [
+        ("INVALID_REQUEST", 'Agent "nope" no longer exists in configuration', True),
+        ("INVALID_REQUEST", 'Unknown agent id "nope"', True),
+        ("INVALID_REQUEST", 'invalid agent params: unknown agent id "nope"', True),
+        ("INVALID_REQUEST", "malformed session key", False),
+        ("UNAVAILABLE", 'Agent "nope" no longer exists in configuration', False),
+    ],
+)
+def test_an_agent_that_is_gone_has_an_error_of_its_own(
+    code: str, message: str, is_gone: bool
+) -> None:
+    """A person can mend that, unlike a request that is wrong."""
+    error = ErrorShape(code=code, message=message).as_request_error()
+
+    assert isinstance(error, AgentNotFoundError) is is_gone
+    assert error.code == code
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ GatewayError
         HandshakeRefusedError     do not retry: our connect request is not accepted
     NotConnectedError         asked while no connection is ready
     RequestError              the gateway understood and refused; .code .detail_code .retry_after
+        AgentNotFoundError    the gateway has no such agent any more
     RequestTimeoutError       no answer in time; unknown whether the method ran
     RunError                  a run ended without an answer
         RunFailedError        .kind says why, as far as the gateway knows
@@ -246,6 +247,12 @@ class RequestError(GatewayError):
         self.code = code
         self.detail_code = detail_code
         self.retry_after = retry_after
+
+
+class AgentNotFoundError(RequestError):
+    """The agent the request is for was removed from the gateway, or renamed there."""
+
+    category = "agent_not_found"
 
 
 class RequestTimeoutError(GatewayError):

@@ -5,9 +5,10 @@ Source: gateway protocol 4, "Framing". One JSON object per message.
 
 from dataclasses import dataclass, field
 import json
+import re
 from typing import Any, Final, Self
 
-from .errors import ProtocolError, RequestError
+from .errors import AgentNotFoundError, ProtocolError, RequestError
 from .redact import redact
 
 type JsonObject = dict[str, Any]
@@ -21,6 +22,11 @@ DEFAULT_RETRY_WAIT: Final = 1.0
 
 MAX_NUMBER: Final = 1e15
 """Larger numbers than any duration, size or time stamp of the protocol."""
+
+_NO_SUCH_AGENT: Final = re.compile(
+    r"agent \"[^\"]*\" no longer exists|unknown agent id \"", re.IGNORECASE
+)
+"""Says that an agent is gone: the gateway 2026.9.6 has neither a code nor a reason for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,9 @@ class ErrorShape:
         wait = self.retry_after
         if wait is None and self.is_retryable:
             wait = DEFAULT_RETRY_WAIT
-        return RequestError(
+        is_agent_gone = self.code == "INVALID_REQUEST" and _NO_SUCH_AGENT.search(self.message)
+        kind = AgentNotFoundError if is_agent_gone else RequestError
+        return kind(
             self.code,
             self.message,
             detail_code=self.detail_code or self.detail_reason,
