@@ -7,6 +7,8 @@ import pytest
 
 from custom_components.openclaw_voice.gateway.errors import ProtocolError
 from custom_components.openclaw_voice.gateway.models import (
+    DEFAULT_ATTACHMENT_BYTES,
+    DEFAULT_IMAGE_BYTES,
     DEFAULT_MAX_PAYLOAD,
     DEFAULT_SCOPES,
     DEFAULT_TICK_INTERVAL,
@@ -14,9 +16,11 @@ from custom_components.openclaw_voice.gateway.models import (
     WRITE,
     AgentInfo,
     AgentList,
+    AttachmentLimits,
     ConnectionSettings,
     Credentials,
     HelloOk,
+    ModelInfo,
     Policy,
 )
 from tests.gateway.garbage import JSON_OBJECTS
@@ -192,14 +196,36 @@ def test_scopes_and_methods_that_are_no_texts_are_left_out() -> None:
         {"maxPayload": -1, "tickIntervalMs": -1},
         {"maxPayload": 0.5, "tickIntervalMs": 0.0},
         {"maxPayload": True, "tickIntervalMs": [30]},
+        {"attachments": 5},
+        {"attachments": {"maxBytes": 0, "maxImageBytes": "many"}},
     ],
-    ids=["missing", "zero", "other types", "negative", "fraction", "odd types"],
+    ids=[
+        "missing",
+        "zero",
+        "other types",
+        "negative",
+        "fraction",
+        "odd types",
+        "odd attachments",
+        "odd limits of attachments",
+    ],
 )
 def test_a_policy_of_no_use_is_the_known_one(policy: dict[str, Any]) -> None:
     """A limit of nothing would close the connection at once."""
     assert Policy.from_payload(policy) == Policy(
-        max_payload=DEFAULT_MAX_PAYLOAD, tick_interval=DEFAULT_TICK_INTERVAL
+        max_payload=DEFAULT_MAX_PAYLOAD,
+        tick_interval=DEFAULT_TICK_INTERVAL,
+        attachments=AttachmentLimits(
+            max_bytes=DEFAULT_ATTACHMENT_BYTES, max_image_bytes=DEFAULT_IMAGE_BYTES
+        ),
     )
+
+
+def test_the_limits_of_attachments_are_the_gateways() -> None:
+    """Images have a limit of their own."""
+    policy = Policy.from_payload({"attachments": {"maxBytes": 1_000, "maxImageBytes": 100}})
+
+    assert policy.attachments == AttachmentLimits(max_bytes=1_000, max_image_bytes=100)
 
 
 @given(JSON_OBJECTS)
@@ -261,7 +287,63 @@ def test_the_agents_of_a_real_gateway_are_read() -> None:
     """A recorded list has the one agent of a fresh gateway."""
     agents = AgentList.from_payload(Recording.load("hello").answer("agents.list"))
 
-    assert agents == AgentList(default_id="main", agents=(AgentInfo(agent_id="main", name="main"),))
+    assert agents == AgentList(
+        default_id="main",
+        agents=(
+            AgentInfo(
+                agent_id="main",
+                name="main",
+                thinking_levels=("off",),
+                thinking_default="off",
+                model="demo/demo-1",
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"thinkingLevels": None, "thinkingDefault": 1, "model": "demo/demo-1"},
+        {"thinkingLevels": [None, {}, {"id": 1}, "low"], "model": {"primary": ["x"]}},
+    ],
+    ids=["odd types", "odd entries"],
+)
+def test_an_agent_without_readable_levels_has_none(fields: dict[str, Any]) -> None:
+    """What cannot be read is not offered."""
+    agents = AgentList.from_payload({"agents": [{"id": "main"} | fields]})
+
+    assert agents.agents == (AgentInfo(agent_id="main", name="main"),)
+
+
+@pytest.mark.parametrize(
+    ("row", "model"),
+    [
+        pytest.param(
+            {
+                "provider": "demo",
+                "id": "demo-1",
+                "name": "Demo",
+                "available": False,
+                "thinkingLevels": [{"id": "low", "label": "Low"}],
+            },
+            ModelInfo(
+                reference="demo/demo-1", name="Demo", is_available=False, thinking_levels=("low",)
+            ),
+            id="whole",
+        ),
+        pytest.param(
+            {"provider": "demo", "id": "demo-1", "available": None},
+            ModelInfo(reference="demo/demo-1", name="demo/demo-1"),
+            id="bare",
+        ),
+        pytest.param({"id": "demo-1"}, None, id="no provider"),
+        pytest.param({"provider": "demo", "id": ""}, None, id="no id"),
+    ],
+)
+def test_a_model_is_known_by_provider_and_id(row: dict[str, Any], model: ModelInfo | None) -> None:
+    """One without either cannot be chosen."""
+    assert ModelInfo.from_payload(row) == model
 
 
 @given(JSON_OBJECTS)

@@ -4,7 +4,7 @@ import pytest
 
 from custom_components.openclaw_voice.gateway.errors import ProtocolError, RequestTimeoutError
 from custom_components.openclaw_voice.gateway.frames import JsonObject
-from custom_components.openclaw_voice.gateway.models import AgentInfo, AgentList
+from custom_components.openclaw_voice.gateway.models import AgentInfo, AgentList, ModelInfo
 from custom_components.openclaw_voice.gateway.status import Status
 
 
@@ -57,3 +57,22 @@ async def test_a_failed_request_reaches_the_caller() -> None:
 
     with pytest.raises(RequestTimeoutError):
         await status.agents()
+
+
+async def test_the_gateway_lists_the_models_of_an_agent() -> None:
+    """A row without provider or id is none."""
+    row = {"provider": "demo", "id": "demo-1", "name": "Demo", "available": True}
+    requester = Answering({"models": [row, {"id": "demo-2"}, None]})
+
+    assert await Status(requester).models("main") == (
+        ModelInfo(reference="demo/demo-1", name="Demo"),
+    )
+    assert requester.asked == [("models.list", {"agentId": "main"})]
+
+
+async def test_a_gateway_with_one_agent_lists_its_models() -> None:
+    """Then no agent has to be named."""
+    requester = Answering({})
+
+    assert await Status(requester).models() == ()
+    assert requester.asked == [("models.list", {})]

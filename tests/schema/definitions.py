@@ -21,6 +21,9 @@ PARAMS: Final[Mapping[str, str]] = {
     "chat.send": "ChatSendParams",
     "connect": "ConnectParams",
     "gateway.identity.get": NO_PARAMS,
+    "models.list": "ModelsListParams",
+    "sessions.describe": "SessionsDescribeParams",
+    "sessions.list": "SessionsListParams",
     "sessions.messages.subscribe": "SessionsMessagesSubscribeParams",
     "sessions.patch": "SessionsPatchParams",
 }
@@ -30,6 +33,7 @@ RESULTS: Final[Mapping[str, str]] = {
     "agent.identity.get": "AgentIdentityResult",
     "agents.list": "AgentsListResult",
     "connect": "HelloOk",
+    "models.list": "ModelsListResult",
 }
 """Method -> what the payload of a successful response is, where the schema says so."""
 

@@ -27,6 +27,7 @@ from .frames import GatewayEvent, JsonObject
 from .journal import Journal, JournalEntry
 from .models import ConnectionSettings, HelloOk
 from .retry import Action, Decision, History, decide
+from .sessions import Sessions
 from .status import Status
 
 _LOGGER = logging.getLogger(__name__)
@@ -114,6 +115,7 @@ class GatewayClient:
         """Inbound frames that were not as expected, by kind, over all connections so far."""
 
         self.chat: Final = Chat(self)
+        self.sessions: Final = Sessions(self)
         self.status: Final = Status(self)
 
     @property

@@ -24,6 +24,12 @@ DEFAULT_CAPS: Final = ("approvals", "tool-events")
 DEFAULT_MAX_PAYLOAD: Final = 26_214_400
 """Bytes a frame may have. Source: `policy.maxPayload` of gateway 2026.9.6."""
 
+DEFAULT_ATTACHMENT_BYTES: Final = 19_464_192
+"""Bytes an attachment may have. Source: `policy.attachments.maxBytes` of gateway 2026.9.6."""
+
+DEFAULT_IMAGE_BYTES: Final = 6_291_456
+"""Bytes an image may have. Source: `policy.attachments.maxImageBytes` of gateway 2026.9.6."""
+
 DEFAULT_TICK_INTERVAL: Final = 30.0
 """Seconds between two ticks. Source: `policy.tickIntervalMs` of gateway 2026.9.6."""
 
@@ -101,6 +107,22 @@ class ConnectionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentLimits:
+    """How large a file may be that goes with a message: bytes, before any encoding."""
+
+    max_bytes: int = DEFAULT_ATTACHMENT_BYTES
+    max_image_bytes: int = DEFAULT_IMAGE_BYTES
+
+    @classmethod
+    def from_payload(cls, payload: JsonObject) -> Self:
+        """Read `policy.attachments`; a missing value is the one of gateway 2026.9.6."""
+        return cls(
+            max_bytes=_size(payload.get("maxBytes"), DEFAULT_ATTACHMENT_BYTES),
+            max_image_bytes=_size(payload.get("maxImageBytes"), DEFAULT_IMAGE_BYTES),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Limits the gateway announces."""
 
@@ -110,12 +132,15 @@ class Policy:
     tick_interval: float
     """Seconds between two ticks."""
 
+    attachments: AttachmentLimits = AttachmentLimits()
+
     @classmethod
     def from_payload(cls, payload: JsonObject) -> Self:
         """Read `policy`; a missing value is the one of gateway 2026.9.6."""
         return cls(
-            max_payload=int(as_number(payload.get("maxPayload")) or 0) or DEFAULT_MAX_PAYLOAD,
+            max_payload=_size(payload.get("maxPayload"), DEFAULT_MAX_PAYLOAD),
             tick_interval=seconds(payload.get("tickIntervalMs")) or DEFAULT_TICK_INTERVAL,
+            attachments=AttachmentLimits.from_payload(as_object(payload.get("attachments"))),
         )
 
 
@@ -172,6 +197,12 @@ class AgentInfo:
     """What people call it; the id when it has no name."""
 
     emoji: str | None = None
+    thinking_levels: tuple[str, ...] = ()
+    """What a run may be told to think, in the gateway's own words; depends on the model."""
+
+    thinking_default: str | None = None
+    model: str | None = None
+    """As `provider/id`: what it uses where a session says nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +231,52 @@ def _agent(agent_id: str, agent: JsonObject) -> AgentInfo:
         agent_id=agent_id,
         name=as_text(identity.get("name")) or as_text(agent.get("name")) or agent_id,
         emoji=as_text(identity.get("emoji")),
+        thinking_levels=_level_ids(agent.get("thinkingLevels")),
+        thinking_default=as_text(agent.get("thinkingDefault")),
+        model=as_text(as_object(agent.get("model")).get("primary")),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """One model an agent may use."""
+
+    reference: str
+    """As `provider/id`."""
+
+    name: str
+    is_available: bool = True
+    """Whether the gateway could use it now; it says no only when it knows."""
+
+    thinking_levels: tuple[str, ...] = ()
+
+    @classmethod
+    def from_payload(cls, row: JsonObject) -> Self | None:
+        """Read a row of `models.list`, None when it lacks provider or id."""
+        reference = model_reference(row.get("provider"), row.get("id"))
+        if reference is None:
+            return None
+        return cls(
+            reference=reference,
+            name=as_text(row.get("name")) or reference,
+            is_available=row.get("available") is not False,
+            thinking_levels=_level_ids(row.get("thinkingLevels")),
+        )
+
+
+def model_reference(provider: object, model_id: object) -> str | None:
+    """Return `provider/id`, None when the wire lacks one of them."""
+    first, second = as_text(provider), as_text(model_id)
+    return f"{first}/{second}" if first and second else None
+
+
+def _level_ids(value: object) -> tuple[str, ...]:
+    return _texts([as_object(level).get("id") for level in as_list(value)])
+
+
+def _size(value: object, default: int) -> int:
+    """Return a number of bytes; one of nothing is of no use."""
+    return int(as_number(value) or 0) or default
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from .errors import ProtocolError
-from .frames import JsonObject, as_text
-from .models import AgentList
+from .frames import JsonObject, as_list, as_object, as_text
+from .models import AgentList, ModelInfo
 
 
 class Requester(Protocol):
@@ -37,3 +37,13 @@ class Status:
     async def agents(self) -> AgentList:
         """Return the agents of the gateway."""
         return AgentList.from_payload(await self._requester.request("agents.list"))
+
+    async def models(self, agent_id: str | None = None) -> tuple[ModelInfo, ...]:
+        """Return the models an agent may use.
+
+        A gateway with several agents and no default one wants to know of which.
+        """
+        params = {} if agent_id is None else {"agentId": agent_id}
+        payload = await self._requester.request("models.list", params)
+        rows = map(as_object, as_list(payload.get("models")))
+        return tuple(model for row in rows if (model := ModelInfo.from_payload(row)) is not None)
