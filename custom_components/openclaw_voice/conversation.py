@@ -10,8 +10,11 @@ from homeassistant.const import MATCH_ALL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import intent
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
 from .assist.context import build_instructions
+from .assist.options import AgentOptions, ContextField
+from .assist.question import Question
 from .assist.session_key import SessionKind, SessionScope, session_key
 from .assist.turn import Turn, TurnOutcome, TurnResult
 from .const import LOGGER
@@ -69,13 +72,23 @@ class OpenClawConversationEntity(AgentEntity, conversation.ConversationEntity):
         run = client.chat.start(
             session_key=self._session_key(chat_log.conversation_id),
             message=user_input.text,
-            instructions=build_instructions(user_input.extra_system_prompt),
+            instructions=self._instructions(user_input),
         )
         turn = Turn(run, explain=partial(async_sentence, self.hass, user_input.language))
         async with aclosing(turn.deltas()) as deltas:
             async for _ in chat_log.async_add_delta_content_stream(self.entity_id, deltas):
                 pass
         return self._conclude(turn.result, user_input, chat_log)
+
+    def _instructions(self, user_input: conversation.ConversationInput) -> str:
+        question = Question(
+            text=user_input.text,
+            language=user_input.language,
+            is_spoken=True,
+            extra_instructions=user_input.extra_system_prompt,
+        )
+        options = AgentOptions(context=frozenset({ContextField.EXTRA}))
+        return build_instructions(question, options, now=dt_util.now())
 
     def _session_key(self, conversation_id: str) -> str:
         scope = SessionScope(kind=SessionKind.CONVERSATION, value=conversation_id)

@@ -12,6 +12,7 @@ ROOMS = [path for path in FILES if path.parent == ROOT / "assist"]
 PURE = [
     ROOT / "assist" / "session_key.py",
     ROOT / "assist" / "context.py",
+    ROOT / "assist" / "scope.py",
     ROOT / "flow_input.py",
     ROOT / "gateway_url.py",
     ROOT / "pairing.py",
