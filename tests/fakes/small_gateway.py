@@ -20,6 +20,7 @@ from .authorization import Authorizer
 from .connection import ABORTED, Request
 from .frames import hello_ok
 from .live_runs import RECOVERY_PROMPT, RECOVERY_TOOL, LiveRun, Session
+from .reads import NEEDED_SCOPE as READS, THINKING, Reads
 from .refusals import Refusal, missing_scope, restarting, still_starting
 from .server import GatewayServer
 
@@ -36,7 +37,7 @@ NEEDED_SCOPE: Final = {
     "chat.abort": "operator.write",
     "chat.history": "operator.read",
     "gateway.identity.get": "operator.read",
-}
+} | READS
 SHUTDOWN: Final = {"type": "event", "event": "shutdown", "payload": {"reason": "gateway stopping"}}
 DEVICE_REMOVED: Final = 4001
 
@@ -77,6 +78,7 @@ class SmallGateway(GatewayServer):
 
         self.sessions: dict[str, Session] = {}
         self.runs: dict[str, LiveRun] = {}
+        self.reads = Reads(self)
         self.starts_slowly = 0
         """So many connects are put off as too early."""
 
@@ -166,6 +168,8 @@ class SmallGateway(GatewayServer):
             case "gateway.identity.get":
                 identity = {"deviceId": self.device_id, "publicKey": self.device_id[:43]}
                 await request.connection.respond(request.id, identity)
+            case method if method in READS:
+                await self.reads.answer(request)
 
     # --- connections ---
 
@@ -206,7 +210,7 @@ class SmallGateway(GatewayServer):
         """Return what agents there are."""
         is_single = len(self.agents) == 1
         agents = [
-            {"id": agent, "name": agent.title(), "model": {"primary": "demo/demo-1"}}
+            {"id": agent, "name": agent.title(), "model": {"primary": "demo/demo-1"}} | THINKING
             for agent in self.agents
         ]
         return {
