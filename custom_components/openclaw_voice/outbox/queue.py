@@ -1,0 +1,189 @@
+"""Things to say, and who says them when: decisions only (pure)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+LIFETIME: Final = timedelta(hours=1)
+"""How long a message waits for the satellite it is for."""
+
+FALLBACK_LIFETIME: Final = timedelta(minutes=5)
+"""How long a message waits for each satellite it falls back to."""
+
+IDLE_TIME: Final = timedelta(seconds=2)
+"""How long a satellite must have been idle: a question may follow an answer at once."""
+
+RETRY_WAIT: Final = timedelta(seconds=10)
+"""Between two tries on the same satellite."""
+
+MAX_TRIES: Final = 3
+"""So often a satellite may fail before a message goes elsewhere."""
+
+MAX_WAITING: Final = 50
+"""So many messages wait for one satellite; the oldest goes elsewhere for a new one."""
+
+MAX_MERGED: Final = 2_000
+"""Characters that are said in one announcement, unless a single message is longer."""
+
+MIN_ANNOUNCE_LIMIT: Final = 60.0
+CHARACTERS_PER_SECOND: Final = 8.0
+"""A slow voice; people speak 12 to 15."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Something to say to people."""
+
+    id: str
+    spoken: str = field(repr=False)
+    """Fit for speech."""
+
+    introduction: str = field(default="", repr=False)
+    """Said before it."""
+
+    next_introduction: str = field(default="", repr=False)
+    """Said before it instead when it follows another message."""
+
+    written: str = field(repr=False)
+    """For those who read it."""
+
+    title: str = field(default="", repr=False)
+    """Above what is written."""
+
+    satellite_id: str | None
+    """Entity id of the satellite that says it, if it can."""
+
+    fallback: tuple[str, ...] = ()
+    """Entity ids of satellites and notify entities that get what it cannot say."""
+
+    expires: datetime
+    """When the fallback gets it (UTC)."""
+
+
+class Progress(StrEnum):
+    """What becomes of a message."""
+
+    SPEAKING = "speaking"
+    """It is about to be said."""
+
+    WAITING = "waiting"
+    """It was not said after all, and waits again."""
+
+    HEARD = "heard"
+    UNHEARD = "unheard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A message in the queue of one satellite."""
+
+    message: Message
+    until: datetime
+    """When it is given up here (UTC)."""
+
+    tries: int = 0
+    """How often the satellite has failed to say it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Satellite:
+    """A satellite as it is now."""
+
+    is_there: bool
+    can_announce: bool = True
+    idle_since: datetime | None = None
+    """None while it is busy or not there (UTC)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do with the queue of a satellite."""
+
+    given_up: tuple[Waiting, ...] = ()
+    """Somebody else has to say these."""
+
+    say: tuple[Waiting, ...] = ()
+    """To be said now, together."""
+
+    wake_at: datetime | None = None
+    """When to decide again, unless the satellite changes before (UTC)."""
+
+
+def decide(
+    waiting: Sequence[Waiting],
+    satellite: Satellite,
+    now: datetime,
+    *,
+    not_before: datetime | None = None,
+) -> Decision:
+    """Decide what a satellite says now.
+
+    Args:
+        waiting: Its queue, in order.
+        satellite: How it is now.
+        now: UTC.
+        not_before: It failed a moment ago, and is left alone until then (UTC).
+    """
+    cannot = satellite.is_there and not satellite.can_announce
+    given_up = tuple(
+        each for each in waiting if cannot or each.until <= now or each.tries >= MAX_TRIES
+    )
+    left = [each for each in waiting if each not in given_up]
+    surplus = len(left) - MAX_WAITING
+    if surplus > 0:
+        given_up, left = (*given_up, *left[:surplus]), left[surplus:]
+    if not left:
+        return Decision(given_up=given_up)
+    ready_at = _ready_at(satellite, not_before)
+    if ready_at is not None and ready_at <= now:
+        return Decision(given_up=given_up, say=_said_together(left))
+    first_end = min(each.until for each in left)
+    return Decision(given_up=given_up, wake_at=min(ready_at or first_end, first_end))
+
+
+def route(message: Message) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return who can say a message, in order, and where it is sent if nobody can."""
+    satellites = [message.satellite_id] if message.satellite_id is not None else []
+    for entity_id in message.fallback:
+        if entity_id.startswith("assist_satellite.") and entity_id not in satellites:
+            satellites.append(entity_id)
+    notify = (each for each in message.fallback if each.startswith("notify."))
+    return tuple(satellites), tuple(dict.fromkeys(notify))
+
+
+def announcement(messages: Sequence[Message]) -> str:
+    """Return what is said when messages are said together."""
+    first, *others = messages
+    parts = [first.introduction, first.spoken]
+    for other in others:
+        parts += [other.next_introduction, other.spoken]
+    return " ".join(part for part in parts if part)
+
+
+def announce_limit(text: str) -> float:
+    """Return how many seconds saying a text may take."""
+    return MIN_ANNOUNCE_LIMIT + len(text) / CHARACTERS_PER_SECOND
+
+
+def failed_to_say(said: Sequence[Waiting], *, is_final: bool = False) -> tuple[Waiting, ...]:
+    """Return what was tried in vain; `is_final` when it must not be tried here again."""
+    return tuple(replace(each, tries=MAX_TRIES if is_final else each.tries + 1) for each in said)
+
+
+def _ready_at(satellite: Satellite, not_before: datetime | None) -> datetime | None:
+    if satellite.idle_since is None:
+        return None
+    ready_at = satellite.idle_since + IDLE_TIME
+    return ready_at if not_before is None else max(ready_at, not_before)
+
+
+def _said_together(waiting: Sequence[Waiting]) -> tuple[Waiting, ...]:
+    """Return as many from the front as fit into one announcement; at least one."""
+    length = 0
+    for index, each in enumerate(waiting):
+        length += len(each.message.spoken)
+        if length > MAX_MERGED and index:
+            return tuple(waiting[:index])
+    return tuple(waiting)

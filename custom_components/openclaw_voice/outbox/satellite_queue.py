@@ -1,0 +1,182 @@
+"""The messages that wait for one satellite, said as soon as it is idle.
+
+Announcing cancels whatever runs on a satellite, so the queue follows the state of its entity. What
+is said when is decided in `queue`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+import logging
+from typing import Final
+
+from homeassistant.const import ATTR_ENTITY_ID, ATTR_SUPPORTED_FEATURES, STATE_UNAVAILABLE
+from homeassistant.core import CALLBACK_TYPE, CoreState, HomeAssistant, callback
+from homeassistant.helpers.event import (
+    async_track_point_in_utc_time,
+    async_track_state_change_event,
+)
+from homeassistant.helpers.start import async_at_started
+from homeassistant.util import dt as dt_util
+
+from .queue import (
+    RETRY_WAIT,
+    Message,
+    Progress,
+    Satellite,
+    Waiting,
+    announce_limit,
+    announcement,
+    decide,
+    failed_to_say,
+)
+
+_LOGGER = logging.getLogger(__name__)
+
+SATELLITE: Final = "assist_satellite"
+"""Its own package is not imported: that would need everything a voice pipeline needs."""
+
+ANNOUNCE: Final = "announce"
+CAN_ANNOUNCE: Final = 1
+"""Source: `AssistSatelliteEntityFeature.ANNOUNCE` of Home Assistant."""
+
+IDLE: Final = "idle"
+"""Source: `AssistSatelliteState.IDLE` of Home Assistant."""
+
+
+def satellite_now(hass: HomeAssistant, entity_id: str) -> Satellite:
+    """Return how a satellite is right now."""
+    state = hass.states.get(entity_id)
+    if state is None or state.state == STATE_UNAVAILABLE:
+        return Satellite(is_there=False)
+    return Satellite(
+        is_there=True,
+        can_announce=bool(state.attributes.get(ATTR_SUPPORTED_FEATURES, 0) & CAN_ANNOUNCE),
+        idle_since=state.last_changed if state.state == IDLE else None,
+    )
+
+
+class SatelliteQueue:
+    """What one satellite has to say. It follows the satellite only while something waits."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entity_id: str,
+        *,
+        on_progress: Callable[[Message, Progress], Awaitable[None]],
+        on_given_up: Callable[[Message], None],
+    ) -> None:
+        """Nothing happens before the first message.
+
+        Args:
+            hass: Home Assistant.
+            entity_id: Of the satellite.
+            on_progress: Awaited before a message is said, and after.
+            on_given_up: Somebody else has to say it.
+        """
+        self._hass = hass
+        self._entity_id = entity_id
+        self._on_progress = on_progress
+        self._on_given_up = on_given_up
+        self._waiting: list[Waiting] = []
+        self._saying: tuple[Waiting, ...] = ()
+        self._not_before: datetime | None = None
+        self._timer: CALLBACK_TYPE | None = None
+        self._listeners: list[CALLBACK_TYPE] = []
+
+    @callback
+    def async_add(self, waiting: Waiting) -> None:
+        """Have one more message said."""
+        self._waiting.append(waiting)
+        self._go_on()
+
+    @callback
+    def async_withdraw(self, message_id: str) -> bool:
+        """Take a message back; return False when it is being said."""
+        if any(each.message.id == message_id for each in self._saying):
+            return False
+        self._waiting = [each for each in self._waiting if each.message.id != message_id]
+        self._go_on()
+        return True
+
+    @callback
+    def _go_on(self, *_: object) -> None:
+        """Decide what to do now. Called whenever something has changed."""
+        if self._saying:
+            return
+        self._stop_timer()
+        if self._hass.state is CoreState.running:
+            self._act()
+        if not self._waiting:
+            self._unlisten()
+        elif not self._listeners:
+            self._listen()
+
+    def _act(self) -> None:
+        satellite = satellite_now(self._hass, self._entity_id)
+        decision = decide(self._waiting, satellite, dt_util.utcnow(), not_before=self._not_before)
+        self._waiting = [each for each in self._waiting if each not in decision.given_up]
+        if decision.say:
+            self._saying = decision.say
+            self._hass.async_create_background_task(
+                self._async_say(decision.say), f"announcement on {self._entity_id}"
+            )
+        elif decision.wake_at is not None:
+            self._timer = async_track_point_in_utc_time(self._hass, self._go_on, decision.wake_at)
+        for each in decision.given_up:
+            self._on_given_up(each.message)
+
+    async def _async_say(self, said: Sequence[Waiting]) -> None:
+        """Say messages together, and note what became of them."""
+        messages = [each.message for each in said]
+        for message in messages:
+            await self._on_progress(message, Progress.SPEAKING)
+        left = await self._async_announce(said)
+        progress = Progress.WAITING if left else Progress.HEARD
+        for message in messages:
+            await self._on_progress(message, progress)
+        self._waiting = [*left, *(each for each in self._waiting if each not in said)]
+        self._saying = ()
+        self._go_on()
+
+    async def _async_announce(self, said: Sequence[Waiting]) -> tuple[Waiting, ...]:
+        """Announce messages; return what still has to be said."""
+        if satellite_now(self._hass, self._entity_id).idle_since is None:
+            return tuple(said)
+        text = announcement([each.message for each in said])
+        try:
+            async with asyncio.timeout(announce_limit(text)):
+                await self._hass.services.async_call(
+                    SATELLITE,
+                    ANNOUNCE,
+                    {ATTR_ENTITY_ID: self._entity_id, "message": text},
+                    blocking=True,
+                )
+        except TimeoutError:
+            # It may have been heard: whoever gets it next may read it again, nobody hears it twice.
+            _LOGGER.warning("%s does not say when an announcement has ended", self._entity_id)
+            return failed_to_say(said, is_final=True)
+        except Exception as err:  # noqa: BLE001  satellites of other integrations raise what they like
+            if satellite_now(self._hass, self._entity_id).idle_since is None:
+                return tuple(said)  # Somebody else has just begun to use it.
+            _LOGGER.warning("%s cannot announce: %s", self._entity_id, type(err).__name__)
+            self._not_before = dt_util.utcnow() + RETRY_WAIT
+            return failed_to_say(said)
+        return ()
+
+    def _listen(self) -> None:
+        self._listeners = [
+            async_track_state_change_event(self._hass, self._entity_id, self._go_on),
+            async_at_started(self._hass, self._go_on),
+        ]
+
+    def _unlisten(self) -> None:
+        listeners, self._listeners = self._listeners, []
+        for stop in listeners:
+            stop()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
