@@ -1,38 +1,51 @@
-"""Adding a further agent of a gateway: the subentry flow, and what a subentry stores."""
+"""Adding an agent of a gateway and changing its options: the subentry flow."""
 
-from collections.abc import Iterable
-from typing import Any
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow, SubentryFlowResult
-from homeassistant.helpers.selector import (
-    SelectOptionDict,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    ConfigEntryState,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
 )
+from homeassistant.const import CONF_NAME, Platform
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from .const import CONF_AGENT_ID
+from .agent_form import Choices, agent_selector, options_schema, read_options
+from .assist.context import preview
+from .assist.options import AgentOptions
+from .assist.surroundings import async_place, async_render_instructions
+from .const import CONF_AGENT_ID, CONF_EMOJI
 from .coordinator import OpenClawConfigEntry
 from .gateway.errors import GatewayError
-from .gateway.models import AgentInfo
+from .gateway.models import AgentInfo, AgentList
+
+CHOICES_LIMIT: Final = 5.0
+"""Seconds the gateway has to say what it offers; the form comes without it afterwards."""
 
 
 def agent_data(agent: AgentInfo) -> dict[str, Any]:
-    """Return what the subentry of an agent stores."""
-    return {CONF_AGENT_ID: agent.agent_id}
+    """Return what the subentry of an agent stores, apart from its options.
 
-
-def agent_selector(agents: Iterable[AgentInfo], *, multiple: bool) -> SelectSelector:
-    """Return a selector of agents: by the name people know them by, and the id to be sure."""
-    options = [SelectOptionDict(value=agent.agent_id, label=_label(agent)) for agent in agents]
-    return SelectSelector(
-        SelectSelectorConfig(options=options, multiple=multiple, mode=SelectSelectorMode.LIST)
-    )
+    Name and emoji are those the gateway last told, whatever the user calls the agent.
+    """
+    return {CONF_AGENT_ID: agent.agent_id, CONF_NAME: agent.name, CONF_EMOJI: agent.emoji}
 
 
 class AgentSubentryFlow(ConfigSubentryFlow):
-    """Adds one of the gateway's agents that is not there yet."""
+    """Adds one of the gateway's agents that is not there yet, or changes how one is used."""
+
+    def __init__(self) -> None:
+        """Begin with the options an agent has when nobody changes them."""
+        self._agent: AgentInfo
+        """The one to add, once it is chosen."""
+
+        self._options = AgentOptions()
+        self._choices = Choices()
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Offer the agents of the gateway that have not been added."""
@@ -43,14 +56,13 @@ class AgentSubentryFlow(ConfigSubentryFlow):
             agents = await entry.runtime_data.client.status.agents()
         except GatewayError:
             return self.async_abort(reason="no_agent_list")
-        added = {subentry.unique_id for subentry in entry.subentries.values()}
+        added = self._added()
         if user_input is not None and user_input[CONF_AGENT_ID] in added:
             return self.async_abort(reason="already_configured")
         offered = {agent.agent_id: agent for agent in agents.agents if agent.agent_id not in added}
         if user_input is not None and (agent := offered.get(user_input[CONF_AGENT_ID])):
-            return self.async_create_entry(
-                title=agent.name, data=agent_data(agent), unique_id=agent.agent_id
-            )
+            self._agent = agent
+            return await self._async_show_options(agent.agent_id)
         if not offered:
             return self.async_abort(reason="no_further_agents")
         selector = agent_selector(offered.values(), multiple=False)
@@ -58,8 +70,75 @@ class AgentSubentryFlow(ConfigSubentryFlow):
             step_id="user", data_schema=vol.Schema({vol.Required(CONF_AGENT_ID): selector})
         )
 
+    async def async_step_reconfigure(self, _: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Show the options as they are stored, also while the gateway is away."""
+        data = self._get_reconfigure_subentry().data
+        self._options = AgentOptions.from_data(data)
+        return await self._async_show_options(data[CONF_AGENT_ID])
 
-def _label(agent: AgentInfo) -> str:
-    if agent.name == agent.agent_id:
-        return agent.name
-    return f"{agent.name} ({agent.agent_id})"
+    async def async_step_options(self, user_input: dict[str, dict[str, Any]]) -> SubentryFlowResult:
+        """Store the options."""
+        options = read_options(user_input, self._options, self._choices).as_data()
+        if self.source == SOURCE_RECONFIGURE:
+            return self.async_update_and_abort(
+                self._get_entry(), self._get_reconfigure_subentry(), data_updates=options
+            )
+        if self._agent.agent_id in self._added():
+            return self.async_abort(reason="already_configured")
+        return self.async_create_entry(
+            title=self._agent.name,
+            data=agent_data(self._agent) | options,
+            unique_id=self._agent.agent_id,
+        )
+
+    def _added(self) -> set[str | None]:
+        """Return the ids of the agents that are there already."""
+        return {subentry.unique_id for subentry in self._get_entry().subentries.values()}
+
+    async def _async_show_options(self, agent_id: str) -> SubentryFlowResult:
+        self._choices = await self._async_choices(agent_id)
+        return self.async_show_form(
+            step_id="options",
+            data_schema=options_schema(self._options, self._choices),
+            description_placeholders={"told": self._told()},
+            last_step=True,
+        )
+
+    async def _async_choices(self, agent_id: str) -> Choices:
+        """Ask the gateway what it offers an agent, as far as it answers."""
+        entry: OpenClawConfigEntry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return Choices()
+        status = entry.runtime_data.client.status
+        nobody = AgentList(default_id=None, agents=())
+        agents, models = await asyncio.gather(
+            _or_else(nobody, status.agents()), _or_else((), status.models(agent_id))
+        )
+        levels = {agent.agent_id: agent.thinking_levels for agent in agents.agents}
+        return Choices(thinking_levels=levels.get(agent_id, ()), models=models)
+
+    def _told(self) -> str:
+        """Return what the agent is told of a turn, with these options, at one of the satellites."""
+        entities = er.async_get(self.hass).entities.values()
+        satellites = [
+            entity.entity_id
+            for entity in entities
+            if entity.domain == Platform.ASSIST_SATELLITE and entity.disabled_by is None
+        ]
+        origin = async_place(self.hass, satellite_id=min(satellites, default=None))
+        language = self.hass.config.language
+        rendered = async_render_instructions(self.hass, self._options, origin, language=language)
+        told = preview(
+            self._options, origin, language=language, now=dt_util.now(), rendered=rendered
+        )
+        # It stands in a block of code, which a name must not end.
+        return told.replace("`", "'")
+
+
+async def _or_else[T](nothing: T, answer: Awaitable[T]) -> T:
+    """Return what the gateway answers, or `nothing` when it does not."""
+    try:
+        async with asyncio.timeout(CHOICES_LIMIT):
+            return await answer
+    except GatewayError, TimeoutError:
+        return nothing

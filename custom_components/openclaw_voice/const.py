@@ -14,6 +14,7 @@ CONF_AGENTS: Final = "agents"
 CONF_BOOTSTRAP_TOKEN: Final = "bootstrap_token"  # noqa: S105 - the name of a field
 CONF_CERTIFICATE_PIN: Final = "certificate_pin"
 CONF_DEVICE_TOKEN: Final = "device_token"  # noqa: S105 - the name of a field
+CONF_EMOJI: Final = "emoji"
 CONF_PRIVATE_KEY: Final = "private_key"
 CONF_SCOPES: Final = "scopes"
 CONF_SETUP_CODE: Final = "setup_code"

@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 
 from custom_components.openclaw_voice import const
+from custom_components.openclaw_voice.agent_form import Choices, options_schema
+from custom_components.openclaw_voice.assist.options import (
+    OPTION_NAMES,
+    AgentOptions,
+    ContextField,
+    When,
+)
+from custom_components.openclaw_voice.assist.session_key import SessionKind
 from custom_components.openclaw_voice.connect_flow import NO_DEVICE_TOKEN
 from custom_components.openclaw_voice.exceptions import _RUN_FAILURES
+from custom_components.openclaw_voice.gateway.models import ModelInfo
 
 from .source import FILES, ROOT, load_json, nodes
 from .test_errors import CLASSES
@@ -23,7 +32,7 @@ BY_CORE = {"already_configured", "already_in_progress"}
 CATEGORIES = {kind.category for kind in CLASSES}
 FLOWS = {
     "config": ("config_flow.py", "connect_flow.py"),
-    "config_subentries": ("agent_flow.py",),
+    "config_subentries": ("agent_flow.py", "agent_form.py"),
 }
 PROBED = {"no_websocket", "use_no_tls", "use_tls"}
 """Errors that only a look at the gateway's health page tells apart."""
@@ -143,7 +152,8 @@ def test_steps_are_those_the_code_shows(name: str) -> None:
         assert step["title"]
         if step_id in waiting:
             continue
-        assert step.get("data", {}).keys() == step.get("data_description", {}).keys()
+        for part in (step, *step.get("sections", {}).values()):
+            assert part.get("data", {}).keys() == part.get("data_description", {}).keys()
         assert step.get("data") or step["description"], "nothing to fill in and nothing to read"
 
 
@@ -183,12 +193,40 @@ def test_fields_are_those_of_the_forms() -> None:
     }
 
 
+def test_every_option_of_an_agent_has_its_texts() -> None:
+    """In the section it is shown in, and in no other."""
+    sections = EN["config_subentries"][const.SUBENTRY_AGENT]["step"]["options"]["sections"]
+    schema = options_schema(
+        AgentOptions(),
+        Choices(
+            thinking_levels=("off",), models=(ModelInfo(reference="provider/id", name="Model"),)
+        ),
+    ).schema
+    shown = {
+        str(name): {str(field) for field in part.schema.schema} for name, part in schema.items()
+    }
+    assert {name: part["data"].keys() for name, part in sections.items()} == shown
+    assert all(part["name"] for part in sections.values())
+    assert sorted(field for part in shown.values() for field in part) == sorted(OPTION_NAMES)
+
+
+def test_every_choice_has_a_text() -> None:
+    """A bare slug is not for people. Levels of thinking are the gateway's; these are known."""
+    texts = {key: set(selector["options"]) for key, selector in EN["selector"].items()}
+    assert texts["context_field"] == set(ContextField)
+    assert texts["follow_up"] == texts["spoken_style"] == set(When)
+    assert texts["session_scope"] == set(SessionKind)
+    source = (ROOT / "agent_form.py").read_text(encoding="utf-8")
+    assert all(f'"{key}"' in source for key in texts)
+    assert texts["thinking_level"] >= {"off", "low", "medium", "high"}
+
+
 def test_the_subentry_type_is_translated() -> None:
     """Its name and the label of its button are shown on the page of the integration."""
     assert set(EN["config_subentries"]) == {const.SUBENTRY_AGENT}
     agent = EN["config_subentries"][const.SUBENTRY_AGENT]
     assert agent["entry_type"]
-    assert agent["initiate_flow"].keys() == {"user"}
+    assert agent["initiate_flow"].keys() == {"user", "reconfigure"}
 
 
 def test_no_key_is_written_where_the_error_tree_decides() -> None:

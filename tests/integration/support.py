@@ -1,7 +1,7 @@
 """What tests with Home Assistant have in common."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -33,11 +33,16 @@ def introduce(
     gateway_id: str = GATEWAY_ID,
     default: str = "main",
     names: dict[str, str] | None = None,
+    details: dict[str, dict[str, Any]] | None = None,
+    models: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """Let a gateway tell its id and its agents, as often as it is asked."""
-    names = names or {}
+    """Let a gateway tell its id, its agents and models, as often as it is asked.
+
+    `details` are further fields of agents, by their ids.
+    """
+    names, details = names or {}, details or {}
     listed: list[dict[str, Any]] = [
-        {"id": agent} | ({"name": names[agent]} if agent in names else {})
+        {"id": agent} | ({"name": names[agent]} if agent in names else {}) | details.get(agent, {})
         for agent in agents or ("main",)
     ]
     gateway.anytime(
@@ -56,6 +61,7 @@ def introduce(
                 "agents": listed,
             },
         ),
+        Expect("models.list", reply={"models": [*models]}),
     )
 
 
@@ -64,9 +70,13 @@ def make_entry(
     gateway: ScriptedGateway,
     *agents: str,
     gateway_id: str = GATEWAY_ID,
+    options: dict[str, dict[str, Any]] | None = None,
     **data: object,
 ) -> MockConfigEntry:
-    """Return an entry for a gateway as the flow makes it, not set up yet."""
+    """Return an entry for a gateway as the flow makes it, not set up yet.
+
+    `options` are those of agents, by their ids.
+    """
     entry = MockConfigEntry(
         domain=DOMAIN,
         title="OpenClaw (127.0.0.1)",
@@ -77,28 +87,34 @@ def make_entry(
             CONF_PRIVATE_KEY: DeviceIdentity.create().private_key,
         }
         | data,
-        subentries_data=[agent_subentry(agent) for agent in agents or ("main",)],
+        subentries_data=[
+            agent_subentry(agent, **(options or {}).get(agent, {})) for agent in agents or ("main",)
+        ],
     )
     entry.add_to_hass(hass)
     return entry
 
 
-def agent_subentry(agent_id: str) -> ConfigSubentryDataWithId:
-    """Return the subentry of an agent."""
+def agent_subentry(agent_id: str, **options: object) -> ConfigSubentryDataWithId:
+    """Return the subentry of an agent; options are stored by their names."""
     return ConfigSubentryDataWithId(
         subentry_id=f"subentry-{agent_id}",
         subentry_type=SUBENTRY_AGENT,
         title=agent_id,
         unique_id=agent_id,
-        data={CONF_AGENT_ID: agent_id},
+        data={CONF_AGENT_ID: agent_id} | options,
     )
 
 
 async def add_entry(
-    hass: HomeAssistant, gateway: ScriptedGateway, *agents: str, **data: object
+    hass: HomeAssistant,
+    gateway: ScriptedGateway,
+    *agents: str,
+    options: dict[str, dict[str, Any]] | None = None,
+    **data: object,
 ) -> MockConfigEntry:
     """Return an entry that is loaded and connected."""
-    entry = make_entry(hass, gateway, *agents, **data)
+    entry = make_entry(hass, gateway, *agents, options=options, **data)
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
