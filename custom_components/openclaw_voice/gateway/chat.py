@@ -1,7 +1,8 @@
 """The chat capability: starts runs, knows the live ones, gives them their frames.
 
 The client owns runs; a turn attaches to one. Leaving the turn aborts its run, unless it was
-detached. Runs of one session follow each other; runs of different sessions are independent.
+detached. A run interrupts the attached one before it in its session and leaves detached ones alone;
+runs of different sessions are independent.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from .chat_run import ChatRun
 from .errors import GatewayError
 from .frames import GatewayEvent, as_text
 from .run_link import RunLink
-from .run_request import Patience, RunRequest
+from .run_request import DETACHED, Attachment, Patience, RunMethod, RunRequest
 
 if TYPE_CHECKING:
     from .client import GatewayClient
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 ENDING_LIMIT: Final = 5.0
-"""Seconds a new run waits for the aborted one before it in the same session."""
+"""Seconds a new run waits for the end of those it interrupts, or that are being aborted."""
 
 STOP_LIMIT: Final = 2.0
 """Seconds to abort what is attached when the client stops."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Ending:
-    """A run that nobody listens to any more and that is being aborted."""
+    """A run that is being aborted: nobody listens to it any more, or another one interrupts it."""
 
     run: ChatRun
     done: asyncio.Event
@@ -42,7 +43,7 @@ class Chat:
         """Work through the connections of `client`."""
         self._client = client
         self._runs: dict[str, ChatRun] = {}
-        self._endings: dict[str, _Ending] = {}
+        self._endings: set[_Ending] = set()
 
     def start(
         self,
@@ -50,6 +51,10 @@ class Chat:
         session_key: str,
         message: str,
         instructions: str | None = None,
+        method: RunMethod = RunMethod.AGENT,
+        thinking: str | None = None,
+        attachments: tuple[Attachment, ...] = (),
+        work_context: str | None = None,
         patience: Patience | None = None,
     ) -> ChatRun:
         """Return a run that starts when its `async with` block is entered.
@@ -57,11 +62,47 @@ class Chat:
         Args:
             session_key: As `agent:<agentId>:<rest>`, lower case.
             message: What the user said.
-            instructions: Appended to the agent's system prompt for this run.
+            instructions: Appended to the agent's system prompt for this run (`RunMethod.AGENT`).
+            method: How it is started.
+            thinking: The level for this run; the session's own when None.
+            attachments: Files that go with the message.
+            work_context: Told the agent as data (`RunMethod.CHAT_SEND`), at most 640 characters.
             patience: How long to wait; the default limits when None.
         """
-        request = RunRequest(session_key=session_key, message=message, instructions=instructions)
+        request = RunRequest(
+            session_key=session_key,
+            message=message,
+            instructions=instructions,
+            method=method,
+            thinking=thinking,
+            attachments=attachments,
+            work_context=work_context,
+        )
         return ChatRun(self._client, request, patience or Patience())
+
+    def resume(
+        self,
+        *,
+        session_key: str,
+        run_id: str,
+        method: RunMethod = RunMethod.AGENT,
+        patience: Patience | None = None,
+    ) -> ChatRun:
+        """Return a run that was started earlier, maybe by another process of ours; it is detached.
+
+        Entering it sends nothing and waits for nothing; iterating it finds it. What it says comes
+        as one message at its end, which is the whole answer.
+
+        Args:
+            session_key: That of its start.
+            run_id: The last one known; the gateway may continue it under another id.
+            method: How it was started.
+            patience: As for `ChatRun.detach`.
+        """
+        request = RunRequest(session_key=session_key, message="", method=method, run_id=run_id)
+        run = ChatRun(self._client, request, patience or DETACHED, is_resumed=True)
+        run.detach(patience)
+        return run
 
     @property
     def live_runs(self) -> int:
@@ -98,21 +139,28 @@ class Chat:
         for run in set(self._runs.values()):
             run.link.on_connection_lost()
 
+    async def make_room(self, session_key: str) -> None:
+        """Interrupt the attached runs of a session; wait for their ends within `ENDING_LIMIT`."""
+        for run in {run for run in self._runs.values() if run.session_key == session_key}:
+            if not run.is_detached and not run.link.reader.has_ended:
+                run.interrupt()
+        await self.wait_for_ending(session_key)
+
     async def wait_for_ending(self, session_key: str) -> None:
-        """Wait until the aborted run before in this session has ended, within `ENDING_LIMIT`."""
-        ending = self._endings.get(session_key)
-        if ending is None or not self._client.is_connected:
-            return  # Nothing to wait for, or nothing that would come about while we wait.
+        """Wait until the aborted runs of this session have ended, within `ENDING_LIMIT`."""
+        if not self._client.is_connected:
+            return  # Nothing would come about while we wait.
         try:
             async with asyncio.timeout(ENDING_LIMIT):
-                await ending.done.wait()
+                while ending := self._ending_in(session_key):
+                    await ending.done.wait()
         except TimeoutError:
-            _LOGGER.debug("Run %s does not end; going on", ending.run.run_id)
+            _LOGGER.debug("A run does not end; going on")
 
     def abandon(self, run: ChatRun) -> None:
-        """Abort a run nobody listens to any more, without holding up the caller."""
+        """Abort a run without holding up the caller; then forget it."""
         ending = _Ending(run, asyncio.Event())
-        self._endings[run.session_key] = ending
+        self._endings.add(ending)
         if not self._client.spawn(self._end(ending), name=f"openclaw abort {run.run_id}"):
             self._forget(ending)
 
@@ -135,9 +183,13 @@ class Chat:
 
     def _forget(self, ending: _Ending) -> None:
         self.unregister(ending.run)
+        # Whoever still iterates it must not wait for what does not come any more.
+        ending.run.link.give_up()
+        self._endings.discard(ending)
         ending.done.set()
-        if self._endings.get(ending.run.session_key) is ending:
-            del self._endings[ending.run.session_key]
+
+    def _ending_in(self, session_key: str) -> _Ending | None:
+        return next((end for end in self._endings if end.run.session_key == session_key), None)
 
     def _adopter_of(self, run_id: str, event: GatewayEvent) -> ChatRun | None:
         """Return the interrupted run that the gateway continues as `run_id`."""

@@ -12,26 +12,26 @@ from .errors import (
     GatewayError,
     NotConnectedError,
     RequestError,
-    RunLostError,
     RunTimeoutError,
     TransportError,
 )
 from .run_items import RunItem
 from .run_link import RunLink
-from .run_recovery import MIN_RETRY_WAIT, RECOVERY_LIMIT, REQUEST_LIMIT, recover
-from .run_request import Patience, RunRequest
+from .run_lookup import MIN_RETRY_WAIT, REQUEST_LIMIT, probe, settle
+from .run_recovery import connected, recover
+from .run_request import DETACHED, Patience, RunRequest
 
 if TYPE_CHECKING:
     from .client import GatewayClient
-
-READY_LIMIT: Final = 5.0
-"""Seconds a new run waits for a connection that is just being made."""
 
 RESPONSE_GRACE: Final = 5.0
 """Seconds the last response may come after the events that ended the run."""
 
 ABORT_LIMIT: Final = 5.0
 """Seconds until an aborted run must have ended."""
+
+ABORT_RECOVERY_LIMIT: Final = 30.0
+"""Seconds an abort waits for the gateway, and for the run to be found again."""
 
 
 class ChatRun:
@@ -40,17 +40,27 @@ class ChatRun:
     Leaving the block before the end aborts the run, unless it was detached.
     """
 
-    def __init__(self, client: GatewayClient, request: RunRequest, patience: Patience) -> None:
-        """Made by `Chat.start`."""
-        self.link: Final = RunLink(client, request, request.params(patience))
+    def __init__(
+        self,
+        client: GatewayClient,
+        request: RunRequest,
+        patience: Patience,
+        *,
+        is_resumed: bool = False,
+    ) -> None:
+        """Made by `Chat.start` and `Chat.resume`."""
+        self.link: Final = RunLink(client, request, is_resumed=is_resumed)
         """For the client, which gives it the frames."""
 
         self.is_detached = False
         self._client = client
         self._patience = patience
-        self._started_at = self.link.now()
+        self._patient_since = self.link.now()
         self._is_abandoned = False
         self._is_running_there: bool | None = None
+        self._lost_at = 0.0
+        self._recovery: asyncio.Timeout | None = None
+        """The limit of the recovery that goes on."""
 
     @property
     def run_id(self) -> str:
@@ -62,19 +72,31 @@ class ChatRun:
         """The session the run belongs to."""
         return self.link.session_key
 
+    @property
+    def waits_for_approval(self) -> bool:
+        """Whether a tool of the run waits until a person allows it. That may take half an hour."""
+        return self.link.reader.waits_for_approval
+
     async def __aenter__(self) -> Self:
-        """Send the request. Waits for the connection for `READY_LIMIT` seconds.
+        """Interrupt what else goes on in the session, then send the request.
+
+        Waits for a connection as long as the patience says. A resumed run sends nothing and waits
+        for nothing.
 
         Raises:
             GatewayError: What stands in the way of a connection, or why the request was not sent.
         """
-        await self._client.chat.wait_for_ending(self.session_key)
-        await self._client.wait_ready(READY_LIMIT)
+        if not self.link.is_resumed:
+            await connected(self._client, self._patience.connect)
+            await self._client.chat.make_room(self.session_key)
         if self._client.is_stopped:
             # There is a connection only until what ran before has been aborted.
             raise NotConnectedError("the client is being stopped")
-        self._started_at = self.link.last_frame_at = self.link.now()
+        self._patient_since = self.link.last_frame_at = self.link.now()
         self._client.chat.register(self)
+        if self.link.is_resumed:
+            self.link.on_connection_lost()
+            return self
         try:
             await self._send()
         except asyncio.CancelledError:
@@ -91,9 +113,26 @@ class ChatRun:
         if not self.is_detached:
             self._let_go()
 
-    def detach(self) -> None:
-        """Let the run go on after the block is left. Somebody must iterate it to its end."""
-        self.is_detached = True
+    def detach(self, patience: Patience | None = None) -> None:
+        """Let the run go on after the block is left. Somebody must iterate it to its end.
+
+        An iteration that is under way goes on. From now on `patience` counts (`DETACHED` by
+        default), silence makes it ask the gateway instead of failing, and the connection is waited
+        for even when a person must act first. When the client is stopped, the run stays alive on
+        the gateway, and iterating raises `NotConnectedError`.
+        """
+        self.is_detached = self.link.is_patient = True
+        self._patience = patience or DETACHED
+        self._patient_since = self.link.now()
+        if self._recovery is not None and not self._recovery.expired():
+            self._recovery.reschedule(self._lost_at + self._patience.recovery)
+        self.link.wake()
+
+    def interrupt(self) -> None:
+        """Another run takes its place: abort it in the background; who iterates it gets its end."""
+        if not self._is_abandoned:
+            self._is_abandoned = True
+            self._client.chat.abandon(self)
 
     async def __aiter__(self) -> AsyncIterator[RunItem]:
         """Yield what the run says and does; the last item is a `ChatFinal`.
@@ -101,6 +140,7 @@ class ChatRun:
         Raises:
             RunError: The run ended without an answer, took too long or was lost.
             RequestError: The gateway refused the run.
+            NotConnectedError: The client was stopped; the run is detached and goes on.
         """
         reader = self.link.reader
         while True:
@@ -146,15 +186,25 @@ class ChatRun:
         return self._is_running_there
 
     async def _request_abort(self) -> bool:
-        await self._client.wait_ready(RECOVERY_LIMIT)
+        await self._client.wait_ready(ABORT_RECOVERY_LIMIT)
+        await self._wait_until_found()
         params = {"sessionKey": self.session_key, "runId": self.run_id}
         answer = await self._client.request("chat.abort", params, timeout=REQUEST_LIMIT)
         return answer.get("aborted") is True
 
+    async def _wait_until_found(self) -> None:
+        """Wait for a recovery that goes on: it may bring another id."""
+        try:
+            async with asyncio.timeout(ABORT_RECOVERY_LIMIT):
+                while self._recovery is not None and not self.link.reader.has_ended:
+                    await self.link.wait_frame()
+        except TimeoutError:
+            pass
+
     async def _is_continued(self) -> bool:
         """Wait until the gateway continues the interrupted turn; return whether it does."""
         try:
-            async with asyncio.timeout(RECOVERY_LIMIT):
+            async with asyncio.timeout(ABORT_RECOVERY_LIMIT):
                 await self.link.wait_while(lambda: self.link.awaits_continuation)
         except TimeoutError:
             return False
@@ -164,9 +214,8 @@ class ChatRun:
         """Nobody listens any more: forget the run, and abort it if it goes on. Idempotent."""
         if self.link.reader.has_ended:
             self._client.chat.unregister(self)
-        elif not self._is_abandoned:
-            self._is_abandoned = True
-            self._client.chat.abandon(self)
+        else:
+            self.interrupt()
 
     # sending
 
@@ -184,7 +233,9 @@ class ChatRun:
             return False
         if self.link.refused_since is None:
             self.link.refused_since = self.link.now()
-        return self.link.now() + error.retry_after < self.link.refused_since + RECOVERY_LIMIT
+        return (
+            self.link.now() + error.retry_after < self.link.refused_since + self._patience.recovery
+        )
 
     async def _send_after_refusal(self) -> None:
         link = self.link
@@ -209,36 +260,53 @@ class ChatRun:
             async with asyncio.timeout_at(self._deadline()):
                 await link.wait_frame()
         except TimeoutError:
-            if link.reader.needs_response:
-                await self._settle()
-            elif link.now() >= self._deadline():
-                self._let_go()
-                raise RunTimeoutError("no answer in time") from None
+            await self._on_silence()
 
     def _deadline(self) -> float:
-        if self.link.reader.needs_response:
-            return self.link.last_frame_at + RESPONSE_GRACE
-        return min(
-            self.link.last_frame_at + self._patience.silence,
-            self._started_at + self._patience.total,
-        )
+        """Return until when the next frame must come (loop time)."""
+        link = self.link
+        if link.reader.needs_response:
+            return link.last_frame_at + RESPONSE_GRACE
+        if link.reader.waits_for_approval:
+            return self._last_moment
+        return min(link.last_frame_at + self._patience.silence, self._last_moment)
+
+    @property
+    def _last_moment(self) -> float:
+        return self._patient_since + self._patience.total
+
+    async def _on_silence(self) -> None:
+        link = self.link
+        if link.reader.needs_response:
+            await self._settle()
+        elif link.now() < self._deadline():
+            return  # A frame came in the last moment.
+        elif self.is_detached and link.now() < self._last_moment:
+            link.last_frame_at = link.now()
+            await probe(link)
+        else:
+            self._let_go()
+            raise RunTimeoutError("no answer in time")
 
     async def _settle(self) -> None:
-        """The run has ended, and its last response went to a connection that is gone."""
+        """The run has ended, and what tells how does not come by itself."""
         link = self.link
         try:
-            if self._client.connection.hello.boot_id == link.boot_id:
-                # The key is known there, so this starts nothing and brings the stored response.
-                await link.send()
-                async with asyncio.timeout(RESPONSE_GRACE):
-                    await link.wait_while(lambda: True)
+            async with asyncio.timeout(RESPONSE_GRACE):
+                await settle(link)
         except TimeoutError, GatewayError:
             pass
         link.reader.give_up_on_response()
 
     async def _recover(self) -> None:
+        link = self.link
+        self._lost_at = link.now() if link.lost_at is None else link.lost_at
+        self._recovery = asyncio.timeout_at(self._lost_at + self._patience.recovery)
         try:
-            await recover(self.link)
-        except RunLostError:
+            await recover(link, self._recovery)
+        except GatewayError:
             self._let_go()
             raise
+        finally:
+            self._recovery = None
+            link.wake()

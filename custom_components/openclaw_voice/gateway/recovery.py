@@ -1,6 +1,7 @@
-"""What the gateway's history says about a run we lost sight of (pure).
+"""What the gateway's history and memory say about a run we lost sight of (pure).
 
-Source: gateway protocol 4, "Recovery" and `chat.history`; the recordings of lost connections.
+Source: gateway protocol 4, "Recovery", `chat.history` and `agent.wait`; the recordings of lost
+connections.
 """
 
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ RESTART_RECOVERY: Final = "main_session_restart_recovery"
 
 FAILED_BEFORE_REPLY: Final = "run-failed-before-reply"
 """The kind of row that stands in for the answer of a run that did not reach the model."""
+
+_STOPPED: Final = frozenset({"rpc", "aborted"})
+"""Why a run ended that somebody stopped."""
 
 _USER_KEY: Final = ":user"
 """After the id of a run: the key of the row with what the user said."""
@@ -30,6 +34,12 @@ class RunFate(StrEnum):
 
     CONTINUED = "continued"
     """The gateway runs the turn again under `run_id`."""
+
+    SILENT = "silent"
+    """It decided that nothing needs to be said."""
+
+    EMPTY = "empty"
+    """The model answered nothing."""
 
     ABORTED = "aborted"
     """Somebody stopped it; `text` is what it had said."""
@@ -84,6 +94,31 @@ def trace_run(
     if current != run_id:
         return RunTrace(fate=RunFate.CONTINUED, run_id=current, is_active=current in active)
     return RunTrace(fate=RunFate.RUNNING if current in active else RunFate.INTERRUPTED)
+
+
+def trace_wait(payload: JsonObject) -> RunTrace | None:
+    """Read an answer of `agent.wait`; None when it does not know of an end.
+
+    An answer's text is cut at 4 096 characters, and only what came after the last tool.
+    """
+    if payload.get("endedAt") is None:
+        return None  # It is running, waits for its turn, is forgotten, or was never there.
+    reply = as_object(payload.get("terminalReply"))
+    text = as_text(reply.get("text")) or ""
+    match reply.get("disposition"), payload.get("status"):
+        case "silent", _:
+            return RunTrace(fate=RunFate.SILENT)
+        case "empty", _:
+            return RunTrace(fate=RunFate.EMPTY)
+        case _, "ok":
+            # Another run may have taken the message up and answered in its place.
+            return RunTrace(fate=RunFate.ANSWERED if text else RunFate.SILENT, text=text)
+        case _, "error" if (
+            payload.get("stopReason") in _STOPPED or payload.get("error") == "aborted"
+        ):
+            return RunTrace(fate=RunFate.ABORTED, text=text)
+        case _:
+            return RunTrace(fate=RunFate.FAILED)
 
 
 def _continuation(row: JsonObject) -> str | None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from .errors import GatewayError
-from .frames import GatewayEvent, JsonObject, Response
+from .frames import GatewayEvent, Response
 from .run_reader import RunReader
-from .run_request import RunRequest
+from .run_request import RunMethod, RunRequest
 
 if TYPE_CHECKING:
     from .client import GatewayClient
@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 class RunLink:
     """What is known of one run, and of the way to it."""
 
-    def __init__(self, client: GatewayClient, request: RunRequest, params: JsonObject) -> None:
-        """Nothing is sent before `send`; it sends `params`, the same every time."""
+    def __init__(
+        self, client: GatewayClient, request: RunRequest, *, is_resumed: bool = False
+    ) -> None:
+        """Nothing is sent before `send`, and never for a run that is resumed."""
         self.client: Final = client
         self.request: Final = request
-        self.reader: Final = RunReader()
+        self.reader: Final = RunReader(request.method, is_resumed=is_resumed)
+        self.is_resumed: Final = is_resumed
+        """It was started earlier, by a request we do not have any more."""
+
         self.run_id = request.run_id
         """The id the gateway runs it under now."""
 
         self.boot_id: str | None = None
-        """The process of the gateway that was sent the request last."""
+        """The process of the gateway that was sent the request last; None if it may be any."""
 
         self.lost_at: float | None = None
         """When the connection was lost (loop time); None while the frames come."""
@@ -48,7 +53,10 @@ class RunLink:
         self.refused_since: float | None = None
         """Since when the gateway refuses the run for now (loop time)."""
 
-        self._params = params
+        self.is_patient = False
+        """Nobody waits for an answer: what a person must mend first is waited for, too."""
+
+        self._params: Final = request.params()
         self._wake = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
 
@@ -56,6 +64,27 @@ class RunLink:
     def session_key(self) -> str:
         """The session the run belongs to."""
         return self.request.session_key
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same request again starts nothing and brings the stored last response.
+
+        Raises:
+            NotConnectedError: There is nobody to ask.
+        """
+        has_response = self.request.method is RunMethod.AGENT and not self.is_resumed
+        boot_id = self.client.connection.hello.boot_id
+        return has_response and boot_id is not None and boot_id == self.boot_id
+
+    @property
+    def may_be_remembered(self) -> bool:
+        """Whether the gateway may be the process that ran it: another one remembers no runs.
+
+        Raises:
+            NotConnectedError: There is nobody to ask.
+        """
+        boot_id = self.client.connection.hello.boot_id
+        return None in (self.boot_id, boot_id) or boot_id == self.boot_id
 
     def now(self) -> float:
         """Return the loop time."""
@@ -71,7 +100,7 @@ class RunLink:
         connection = self.client.connection
         self.boot_id = connection.hello.boot_id
         self.expects_response = True
-        await connection.send("agent", self._params, self)
+        await connection.send(self.request.method, self._params, self)
 
     def take(self, event: GatewayEvent) -> None:
         """Take one event of this run."""
@@ -82,13 +111,14 @@ class RunLink:
         self._wake.set()
 
     def on_response(self, response: Response) -> bool:
-        """Take one response of the `agent` call; return whether it is the last one."""
+        """Take one response of the request; return whether it is the last one."""
         self.last_frame_at = self.now()
         if response.error is None:
             self._note_begin()
         is_last = self.reader.read_response(response)
-        if response.payload.get("status") == "in_flight":
-            # The call that started the run was another one; its last response never comes here.
+        is_single = self.request.method is RunMethod.CHAT_SEND
+        if is_single or response.payload.get("status") == "in_flight":
+            # Or the call that started the run was another one: its last response never comes here.
             self.expects_response = False
             is_last = True
         self._wake.set()
@@ -103,12 +133,26 @@ class RunLink:
             self.lost_at = self.now()
         self._wake.set()
 
+    def follow(self, run_id: str) -> None:
+        """Take the frames of the run that continues the turn."""
+        self.client.chat.adopt(run_id, self)
+        self.continue_as(run_id)
+
     def continue_as(self, run_id: str) -> None:
         """The gateway runs the turn again as `run_id`: what it said before is void."""
         self.awaits_continuation = False
         if run_id != self.run_id:
             self.run_id = run_id
             self.reader.restart()
+        self._wake.set()
+
+    def give_up(self) -> None:
+        """The gateway says no more about this run: what was said is all."""
+        self.reader.stop()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let whoever waits look again."""
         self._wake.set()
 
     async def wait_frame(self) -> None:

@@ -29,6 +29,7 @@ from .run_items import (
     ToolActivity,
 )
 from .run_media import RunMedia, links_of, message_links, split_media
+from .run_request import RunMethod
 from .run_text import SEPARATOR, RunText
 from .run_tools import RunTools
 
@@ -42,16 +43,26 @@ _INTERIM: Final = frozenset({"accepted", "in_flight", "started", "pending"})
 class RunReader:
     """Collects one run. Feed it frames, take items, look at `final` and `error`."""
 
-    def __init__(self) -> None:
-        """Start with nothing said."""
+    def __init__(self, method: RunMethod = RunMethod.AGENT, *, is_resumed: bool = False) -> None:
+        """Start with nothing said.
+
+        Args:
+            method: How the run was started.
+            is_resumed: Its beginning was missed, so what it says is handed out whole, at its end.
+        """
         self.items: deque[RunItem] = deque()
         """What is to be handed out next."""
 
         self.final: ChatFinal | None = None
         self.error: GatewayError | None = None
         self.needs_response = False
-        """The run has ended, and only the last response of the call tells how."""
+        """The run has ended, and its events do not tell how: the gateway has to be asked."""
 
+        self.waits_for_approval = False
+        """A tool waits until a person allows it."""
+
+        self._is_single = method is RunMethod.CHAT_SEND
+        self._is_resumed = is_resumed
         self._text = RunText(self._on_text)
         self._uses_chat_text = False
         self._disposition: str | None = None
@@ -83,7 +94,10 @@ class RunReader:
             self._read_agent(event.payload)
 
     def read_response(self, response: Response) -> bool:
-        """Read a response of the `agent` call; return whether it is the last one."""
+        """Read a response of the request; return whether it is the last one."""
+        if self._is_single:
+            self._read_reply(response)
+            return True
         status = as_text(response.payload.get("status"))
         if response.error is None and status in _INTERIM:
             return False
@@ -111,8 +125,17 @@ class RunReader:
                     self._fail(EmptyAnswerError("the history has no text"))
             case RunFate.ABORTED:
                 self._finish(RunOutcome.ABORTED, split_media(trace.text)[0])
+            case RunFate.SILENT:
+                self._finish(RunOutcome.SILENT, "")
+            case RunFate.EMPTY:
+                self._fail(EmptyAnswerError("the model answered nothing"))
             case RunFate.FAILED:
-                self._fail(RunFailedError("the run failed while the connection was away"))
+                self._fail(self._failure or RunFailedError("the run failed while nobody listened"))
+
+    def stop(self) -> None:
+        """Nothing more is read of this run: what was said is all."""
+        if not self.has_ended:
+            self._finish(RunOutcome.ABORTED, self._text.whole)
 
     def restart(self) -> None:
         """The gateway starts the turn over under another run id: what it said before is void."""
@@ -141,15 +164,11 @@ class RunReader:
             case "aborted":
                 self._read_chat_aborted(payload)
             case "error":
-                self._failure = _failure(payload)
-                if self._disposition is None:
-                    self.needs_response = True
-                else:
-                    self._settle_without_text(self._failure)
+                self._read_chat_error(_failure(payload))
 
     def _read_chat_delta(self, payload: JsonObject) -> None:
         # The same text came in an `assistant` frame up to 50 ms ago, unless there was none.
-        if self._text.has_messages and not self._uses_chat_text:
+        if self._is_resumed or (self._text.has_messages and not self._uses_chat_text):
             return
         text = _message_text(payload)
         if text is not None:
@@ -170,8 +189,18 @@ class RunReader:
         text = self._or_said(_message_text(payload))
         if text or payload.get("stopReason") != "stop":
             self._finish(RunOutcome.ABORTED, text)
+        elif self._disposition is not None:
+            self._settle_without_text(EmptyAnswerError("the model answered nothing"))
         else:
             # Not stopped by anybody: the model answered nothing, or decided not to answer.
+            self.needs_response = True
+
+    def _read_chat_error(self, failure: RunFailedError) -> None:
+        self._failure = failure
+        if self._disposition is not None or (self._is_single and not self.needs_response):
+            self._settle_without_text(self._failure)
+        else:
+            # An `agent` run without an answer ends like this, too.
             self.needs_response = True
 
     # agent events
@@ -186,21 +215,36 @@ class RunReader:
             case "item" if data.get("kind") == "tool" and data.get("phase") == "end":
                 self._tools.read_end(data)
             case "lifecycle":
-                self._read_disposition(as_object(data.get("terminalReply")))
+                self._read_lifecycle(data)
 
     def _read_assistant(self, data: JsonObject) -> None:
         item_id, takes_back = as_text(data.get("itemId")), data.get("replace") is True
         self._media.hear(item_id, data, takes_back=takes_back)
         text = data.get("text")
-        if isinstance(text, str) and not self._uses_chat_text:
+        if isinstance(text, str) and not self._uses_chat_text and not self._is_resumed:
             self._text.say(item_id, text, takes_back=takes_back)
 
-    def _read_disposition(self, reply: JsonObject) -> None:
-        # Comes just before the `chat` error that a run without a visible answer ends with.
+    def _read_lifecycle(self, data: JsonObject) -> None:
+        self.waits_for_approval = data.get("phase") == "waiting-approval"
+        # Comes just before the `chat` frame that a run without a visible answer ends with.
+        reply = as_object(data.get("terminalReply"))
         if reply.get("disposition") in ("silent", "empty"):
             self._disposition = reply["disposition"]
 
-    # the last response of the call
+    # the response of `chat.send`
+
+    def _read_reply(self, response: Response) -> None:
+        if self.has_ended:
+            return
+        if response.error is not None:
+            self._fail(response.error.as_request_error())
+        elif as_text(response.payload.get("runId")) is None:
+            # The message was a stop word: it has stopped another run, and is none itself.
+            self._finish(RunOutcome.SILENT, "")
+        elif response.payload.get("status") not in _INTERIM:
+            self.needs_response = True
+
+    # the last response of `agent`
 
     def _read_answer(self, payload: JsonObject) -> None:
         result = as_object(payload.get("result"))
