@@ -2,20 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 import time
 from typing import Any, Final
 
 import aiohttp
 
 from .process import DemoError
-from .turn import TurnEvent, turn_events
+from .turn import PipelineEvent, TurnEvent, turn_events
 
 ANSWER_LIMIT: Final = 30.0
 """Seconds for the answer to a command or a request."""
 
 TURN_LIMIT: Final = 120.0
 """Seconds between two events of a turn. The first turn of a cold gateway takes up to 9."""
+
+WITHOUT_VOICE: Final = dict.fromkeys(
+    ("stt_engine", "stt_language", "tts_engine", "tts_language", "tts_voice")
+)
+"""The fields of a pipeline that neither hears nor speaks."""
 
 type JsonObject = dict[str, Any]
 
@@ -31,10 +36,12 @@ class HomeAssistantClient:
         self,
         session: aiohttp.ClientSession,
         socket: aiohttp.ClientWebSocketResponse,
+        url: str,
         token: str,
         version: str,
     ) -> None:
         """Wrap an authenticated socket."""
+        self.url = url
         self._session = session
         self._socket = socket
         self._headers = {"Authorization": f"Bearer {token}"}
@@ -59,7 +66,7 @@ class HomeAssistantClient:
             answer = await socket.receive_json(timeout=ANSWER_LIMIT)
             if answer["type"] != "auth_ok":
                 raise HomeAssistantError("Home Assistant refused the access token.")
-            yield cls(session, socket, token, answer["ha_version"])
+            yield cls(session, socket, url, token, answer["ha_version"])
 
     async def call(self, command: str, **fields: object) -> Any:  # noqa: ANN401 - each command has its own result
         """Run one WebSocket command and return its result.
@@ -168,6 +175,11 @@ class HomeAssistantClient:
             if row["config_entry_id"] == entry_id and row["entity_id"].startswith("conversation.")
         ]
 
+    async def platform_of(self, entity_id: str) -> str:
+        """Return the integration that an entity belongs to."""
+        row = await self.call("config/entity_registry/get", entity_id=entity_id)
+        return str(row["platform"])
+
     async def prefer_agent(self, agent_id: str, *, name: str) -> str:
         """Make an Assist pipeline with this agent the preferred one, and return its id.
 
@@ -175,7 +187,7 @@ class HomeAssistantClient:
         """
         known = await self.call("assist_pipeline/pipeline/list")
         ours = [row["id"] for row in known["pipelines"] if row["conversation_engine"] == agent_id]
-        pipeline_id: str = ours[0] if ours else await self._create_pipeline(agent_id, name)
+        pipeline_id: str = ours[0] if ours else await self.create_pipeline(agent_id, name)
         await self.call("assist_pipeline/pipeline/set_preferred", pipeline_id=pipeline_id)
         return pipeline_id
 
@@ -201,6 +213,20 @@ class HomeAssistantClient:
             fields["pipeline"] = pipeline_id
         if conversation_id:
             fields["conversation_id"] = conversation_id
+        async with aclosing(self.run_pipeline(fields)) as events:
+            async for event in events:
+                for turn_event in turn_events(event.kind, event.data, event.seconds):
+                    yield turn_event
+
+    async def run_pipeline(self, fields: JsonObject) -> AsyncGenerator[PipelineEvent]:
+        """Run a pipeline and yield its events, without the last one, which says that it has ended.
+
+        Args:
+            fields: Those of the command: stages, input, and which pipeline.
+
+        Raises:
+            HomeAssistantError: The pipeline failed, or nothing came for too long.
+        """
         start = time.monotonic()
         request_id = await self._send("assist_pipeline/run", fields)
         await self._result("assist_pipeline/run", request_id)
@@ -213,31 +239,63 @@ class HomeAssistantClient:
                 )
             if event["type"] == "run-end":
                 return
-            for turn_event in turn_events(
-                event["type"], event["data"] or {}, time.monotonic() - start
-            ):
-                yield turn_event
-
-    async def _create_pipeline(self, agent_id: str, name: str) -> str:
-        """Create a pipeline that has an agent and no voice."""
-        without_voice = dict.fromkeys(
-            (
-                "stt_engine",
-                "stt_language",
-                "tts_engine",
-                "tts_language",
-                "tts_voice",
-                "wake_word_entity",
-                "wake_word_id",
+            yield PipelineEvent(
+                kind=event["type"], data=event["data"] or {}, seconds=time.monotonic() - start
             )
-        )
+
+    async def send_audio(self, handler_id: int, samples: bytes) -> None:
+        """Send a piece of sound to the pipeline that runs; an empty one ends it.
+
+        Args:
+            handler_id: What the pipeline's first event told.
+            samples: 16 000 a second, 16 bits, one channel.
+        """
+        await self._socket.send_bytes(bytes([handler_id]) + samples)
+
+    async def download(self, path: str) -> AsyncGenerator[bytes]:
+        """Fetch a file that may still be made and yield it in pieces, as they come.
+
+        Raises:
+            HomeAssistantError: The status is not a success.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=TURN_LIMIT)
+        async with self._session.get(path, headers=self._headers, timeout=timeout) as response:
+            if not response.ok:
+                raise HomeAssistantError(f"GET {path} was answered {response.status}.")
+            async for piece in response.content.iter_any():
+                yield piece
+
+    async def area(self, name: str) -> str:
+        """Return the id of the area of this name, which is made when there is none."""
+        for area in await self.call("config/area_registry/list"):
+            if area["name"] == name:
+                return str(area["area_id"])
+        return str((await self.call("config/area_registry/create", name=name))["area_id"])
+
+    async def assign_area(self, device_id: str, area: str | None) -> None:
+        """Put a device into the area of this name, which is made when there is none, or into none."""
+        area_id = await self.area(area) if area else None
+        await self.call("config/device_registry/update", device_id=device_id, area_id=area_id)
+
+    async def create_pipeline(
+        self, agent_id: str, name: str, voice: dict[str, str] | None = None
+    ) -> str:
+        """Create a pipeline that has an agent, and a voice if one is given, and return its id.
+
+        Args:
+            agent_id: The conversation entity.
+            name: What people see.
+            voice: The fields that say by what the pipeline hears and speaks.
+        """
         created = await self.call(
             "assist_pipeline/pipeline/create",
             name=name,
             language="en",
             conversation_engine=agent_id,
             conversation_language="en",
-            **without_voice,
+            wake_word_entity=None,
+            wake_word_id=None,
+            **{**WITHOUT_VOICE, **(voice or {})},
         )
         return str(created["id"])
 

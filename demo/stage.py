@@ -1,8 +1,8 @@
 """Setting the stage: steps that say what they do, and the integration added the way a user adds it."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 import shutil
@@ -18,6 +18,7 @@ from .client import HomeAssistantClient, HomeAssistantError
 from .config_flow import Shown, run_config_flow
 from .gateway import GatewayProcess
 from .home_assistant import DOMAIN, HomeAssistantProcess
+from .model_server import ModelServer
 from .process import CHECKOUT, DemoError
 
 PIPELINE_NAME: Final = "OpenClaw"
@@ -31,6 +32,17 @@ class Agent:
 
     entry_id: str
     entity_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Everything that runs for one demo."""
+
+    model: ModelServer
+    gateway: GatewayProcess
+    home: HomeAssistantProcess
+    client: HomeAssistantClient
+    agent: Agent
 
 
 class StepError(DemoError):
@@ -86,6 +98,30 @@ async def stop(gateway: GatewayProcess, home: HomeAssistantProcess) -> None:
         await home.terminate()
     finally:
         await gateway.terminate()
+
+
+@asynccontextmanager
+async def set_stage(folder: Path) -> AsyncIterator[Stage]:
+    """Start everything in a folder, add the integration, and stop everything when the block is left.
+
+    Raises:
+        StepError: Something could not be started or set up.
+    """
+    async with AsyncExitStack() as stack:
+        model = await stack.enter_async_context(ModelServer())
+        gateway = GatewayProcess(folder / "gateway", model.base_url)
+        home = HomeAssistantProcess(folder / "home-assistant")
+        stack.push_async_callback(stop, gateway, home)
+        try:
+            async with asyncio.TaskGroup() as starts:
+                starts.create_task(start_gateway(gateway))
+                starts.create_task(start_home_assistant(home))
+        except* StepError as group:
+            raise group.exceptions[0] from None
+        client = await stack.enter_async_context(home.connect())
+        with step("Adding the integration through its config flow"):
+            agent = await add_gateway(client, gateway.url, gateway.token)
+        yield Stage(model=model, gateway=gateway, home=home, client=client, agent=agent)
 
 
 @contextmanager

@@ -7,6 +7,18 @@ type JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineEvent:
+    """What Assist tells about a run, as it comes."""
+
+    kind: str
+    """Home Assistant's word, such as `stt-end`."""
+
+    data: JsonObject
+    seconds: float
+    """Since the run was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnStarted:
     """Assist has given the utterance to an agent."""
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from demo import main as main_module, stage
-from demo.main import ProofError, Report, Turn, prove, run
+from demo.main import Report, run
 from demo.model_server import ModelRequest
 from demo.process import StartError
+from demo.proof import ProofError, Turn, prove
 from demo.stage import Agent, StepError
 from demo.turn import TurnEnded
 

@@ -1,0 +1,1 @@
+"""Real speech without a network: a voice, a recogniser, and what speaks to Home Assistant with them."""
