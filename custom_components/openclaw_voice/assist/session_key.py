@@ -27,6 +27,8 @@ _HASHED: Final = "h-"
 _ULID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _ASIDE: Final = "aside"
+_PREFIX_PARTS: Final = 5
+"""Of a key: `agent`, agent, `homeassistant`, home and kind."""
 
 
 class SessionKind(StrEnum):
@@ -78,6 +80,15 @@ def session_key(agent_id: str, instance_id: str, scope: SessionScope) -> str:
     if len(prefix) + len(tail) > MAX_LENGTH:
         tail = _hashed(instance_id, f"{scope.kind}+", tail)
     return prefix + tail
+
+
+def aside_of(key: str, instance_id: str) -> str:
+    """Return the key of the side session of a session of this home, whichever scope made its key."""
+    aside = f"{key}:{_ASIDE}"
+    if len(aside) <= MAX_LENGTH:
+        return aside
+    *prefix, tail = key.split(":", _PREFIX_PARTS)
+    return ":".join((*prefix, _hashed(instance_id, f"{_ASIDE}+", tail)))
 
 
 def home_of(instance_id: str) -> str:
