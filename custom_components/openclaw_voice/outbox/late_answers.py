@@ -6,27 +6,17 @@ What a late answer is and how it changes is in `late_answer`, who says it when i
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
-from ..gateway.errors import (
-    AccessError,
-    GatewayError,
-    NotConnectedError,
-    RateLimitedError,
-    RequestTimeoutError,
-    RunLostError,
-    TransportError,
-)
-from ..gateway.run_items import ChatFinal, RunItem, RunOutcome
-from ..gateway.run_request import RunMethod
+from ..gateway.errors import GatewayError
+from ..gateway.run_items import RunItem, RunOutcome
 from .answer_store import AnswerStore
 from .delivery import async_delivery
 from .late_answer import (
@@ -41,82 +31,19 @@ from .late_answer import (
     silenced,
 )
 from .queue import LIFETIME, Message, Progress
-from .reply import Reply
+from .reply import Ended
+from .watch import Client, Run, Watch
 
 _LOGGER = logging.getLogger(__name__)
 
 MAX_RUNNING: Final = 50
 """So many tasks go on at once; for a new one the oldest is given up, and people are told."""
 
-RUN_LIFETIME: Final = timedelta(hours=6)
-"""How long a run is looked for while the gateway cannot be reached. Source: its own limit."""
-
-RESUME_WAIT: Final = 60.0
-"""Seconds between two looks for a run while the gateway cannot be reached."""
-
 START_GRACE: Final = timedelta(minutes=5)
 """How long a satellite has after a start of Home Assistant to come up, at least."""
 
-ABORT_LIMIT: Final = 15.0
-"""Seconds until a task that was cancelled must have ended."""
-
 GIVEN_UP: Final = "too_many"
 """Category of the error of a task that had to give way to others."""
-
-_OUTAGES = (
-    TransportError,
-    AccessError,
-    RateLimitedError,
-    NotConnectedError,
-    RequestTimeoutError,
-)
-"""They say nothing about the run: it is looked for again."""
-
-
-class Run(Protocol):
-    """What is needed of a run that goes on."""
-
-    @property
-    def run_id(self) -> str:
-        """The id the gateway runs it under now."""
-
-    async def abort(self) -> None:
-        """Stop it on the gateway; raises GatewayError."""
-
-
-class FoundRun(Run, AsyncIterable[RunItem], Protocol):
-    """A run that was started earlier, followed again."""
-
-
-class Chat(Protocol):
-    """Finds runs again."""
-
-    def resume(
-        self, *, session_key: str, run_id: str, method: RunMethod
-    ) -> AbstractAsyncContextManager[FoundRun]:
-        """Return a run that was started earlier, to be entered."""
-
-
-class Client(Protocol):
-    """What is needed of the gateway's client."""
-
-    @property
-    def chat(self) -> Chat:
-        """Where runs are found."""
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether it was stopped by us: then no run has ended, we only stopped listening."""
-
-
-@dataclass(slots=True)
-class _Watch:
-    """A run that is followed to its end."""
-
-    run: Run | None
-    task: asyncio.Task[None] | None = None
-    has_ended: bool = False
-    """Only its end has still to be noted; that is not interrupted."""
 
 
 class Outbox:
@@ -158,7 +85,7 @@ class Outbox:
         self._agent_name = agent_name
         self._answers = AnswerStore(hass, entry.domain, entry.entry_id)
         self._delivery = async_delivery(hass)
-        self._watches: dict[str, _Watch] = {}
+        self._watches: dict[str, Watch] = {}
         self._is_stopped = False
 
     async def async_start(self) -> None:
@@ -175,9 +102,8 @@ class Outbox:
         self._is_stopped = True
         watches, self._watches = self._watches, {}
         for answer_id, watch in watches.items():
-            if watch.task is not None and not watch.has_ended:
-                watch.task.cancel()
-            self._note_run_id(answer_id, watch.run)
+            watch.cancel()
+            self._put_run_id(answer_id, watch.run_id)
         for answer in self._answers.with_status(LateStatus.WAITING):
             self._delivery.async_withdraw(answer.id)
         tasks = [watch.task for watch in watches.values() if watch.task is not None]
@@ -271,119 +197,68 @@ class Outbox:
     def _watch(
         self, answer: LateAnswer, run: Run | None, items: AsyncIterable[RunItem] | None
     ) -> None:
-        watch = self._watches[answer.id] = _Watch(run)
+        watch = Watch(self._client, answer, run, self._async_on_run_id)
+        self._watches[answer.id] = watch
         watch.task = self._entry.async_create_background_task(
             self._hass,
-            self._async_watch(watch, answer, items),
+            self._async_watch(watch, answer.id, items),
             f"{self._entry.domain} late answer {answer.id}",
         )
 
     async def _async_watch(
-        self, watch: _Watch, answer: LateAnswer, items: AsyncIterable[RunItem] | None
+        self, watch: Watch, answer_id: str, items: AsyncIterable[RunItem] | None
     ) -> None:
         """Follow a run to its end, and note how it ended."""
         try:
-            reply = await self._async_follow(watch, answer, items)
-            if reply.final is None:
-                raise RunLostError("the run ended without an end")
+            ended = await watch.follow(items)
         except GatewayError as err:
-            if not self._is_our_doing(err):
+            if not watch.is_our_doing(err):
                 watch.has_ended = True
-                await self._async_fail(answer.id, err)
+                await self._async_fail(answer_id, err)
         else:
             watch.has_ended = True
-            await self._async_finish(answer.id, reply, reply.final)
+            await self._async_finish(answer_id, ended)
         finally:
-            if self._watches.get(answer.id) is watch:
-                del self._watches[answer.id]
+            if self._watches.get(answer_id) is watch:
+                del self._watches[answer_id]
 
-    async def _async_follow(
-        self, watch: _Watch, answer: LateAnswer, items: AsyncIterable[RunItem] | None
-    ) -> Reply:
-        """Iterate a run to its end; look for it again when it cannot be reached meanwhile."""
-        reply = Reply(answer.said, is_whole=items is not None)
-        while True:
-            try:
-                if items is not None:
-                    await self._async_listen(watch, answer.id, items, reply)
-                else:
-                    async with self._found(answer.id) as run:
-                        watch.run = run
-                        await self._async_listen(watch, answer.id, run, reply)
-            except _OUTAGES as err:
-                is_too_old = dt_util.utcnow() > answer.created + RUN_LIFETIME
-                if self._client.is_stopped or (items is None and is_too_old):
-                    raise
-                _LOGGER.debug("Run %s is looked for again: %s", answer.id, err.category)
-            else:
-                return reply
-            if items is None:
-                await asyncio.sleep(RESUME_WAIT)
-            items, reply = None, Reply(answer.said, is_whole=False)
+    async def _async_on_run_id(self, answer_id: str, run_id: str) -> None:
+        """Note under which id the gateway runs it now: that is how it is found again."""
+        self._put_run_id(answer_id, run_id)
+        await self._answers.async_save()
 
-    async def _async_listen(
-        self, watch: _Watch, answer_id: str, items: AsyncIterable[RunItem], reply: Reply
-    ) -> None:
-        async for item in items:
-            reply.take(item)
-            if self._note_run_id(answer_id, watch.run):
-                await self._answers.async_save()
-
-    def _found(self, answer_id: str) -> AbstractAsyncContextManager[FoundRun]:
+    def _put_run_id(self, answer_id: str, run_id: str) -> None:
         answer = self._answers.get(answer_id)
-        if answer is None:
-            raise RunLostError("nobody knows the run any more")
-        return self._client.chat.resume(
-            session_key=answer.session_key,
-            run_id=answer.run_id,
-            method=RunMethod.CHAT_SEND if answer.is_chat_send else RunMethod.AGENT,
-        )
-
-    def _note_run_id(self, answer_id: str, run: Run | None) -> bool:
-        """Note under which id the gateway runs it now; return whether that is news."""
-        answer = self._answers.get(answer_id)
-        if run is None or answer is None or answer.run_id == run.run_id:
-            return False
-        self._answers.put(replace(answer, run_id=run.run_id), dt_util.utcnow())
-        return True
-
-    def _is_our_doing(self, error: GatewayError) -> bool:
-        """Whether a run has not ended: only we have stopped listening."""
-        return self._client.is_stopped and isinstance(error, (RunLostError, *_OUTAGES))
+        if answer is not None and answer.run_id != run_id:
+            self._answers.put(replace(answer, run_id=run_id), dt_util.utcnow())
 
     async def _async_abort(self, answer: LateAnswer) -> None:
         """Stop a run on the gateway, and stop following it."""
-        watch = self._watches.pop(answer.id, None)
+        watch = self._watches.pop(answer.id, None) or Watch(
+            self._client, answer, None, self._async_on_run_id
+        )
         try:
-            async with asyncio.timeout(ABORT_LIMIT):
-                if watch is not None and watch.run is not None:
-                    await watch.run.abort()
-                else:
-                    async with self._found(answer.id) as run:
-                        await run.abort()
-        except TimeoutError:
-            raise RequestTimeoutError("the run does not end") from None
+            await watch.abort()
         finally:
-            if watch is not None and watch.task is not None:
-                watch.task.cancel()
+            watch.cancel()
 
     # ends
 
-    async def _async_finish(self, answer_id: str, reply: Reply, final: ChatFinal) -> None:
-        answer = self._answers.get(answer_id)
+    async def _async_finish(self, answer_id: str, ended: Ended) -> None:
+        answer, final = self._answers.get(answer_id), ended.final
         if answer is None or answer.status is not LateStatus.RUNNING:
             return  # It was cancelled meanwhile.
         now = dt_util.utcnow()
         match final.outcome:
             case RunOutcome.ANSWERED:
-                ended = answered(
-                    answer, text=final.text, rest=reply.rest, links=final.links, now=now
+                answer = answered(
+                    answer, text=final.text, rest=ended.rest, links=final.links, now=now
                 )
             case RunOutcome.SILENT:
-                ended = silenced(answer, now=now)
+                answer = silenced(answer, now=now)
             case RunOutcome.ABORTED:
-                ended = cancelled(answer, now=now, text=final.text, links=final.links)
-        await self._async_end(ended)
+                answer = cancelled(answer, now=now, text=final.text, links=final.links)
+        await self._async_end(answer)
 
     async def _async_fail(self, answer_id: str, error: GatewayError) -> None:
         answer = self._answers.get(answer_id)

@@ -1,11 +1,21 @@
 """What a run still says after its turn has ended (pure)."""
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..gateway.run_items import ChatDelta, ChatFinal, MessageStarted, RunItem
 from .late_answer import MAX_TEXT
 
 BETWEEN_MESSAGES: Final = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a run."""
+
+    final: ChatFinal
+    rest: str = field(repr=False)
+    """What of the answer was not said before."""
 
 
 class Reply:
@@ -19,9 +29,7 @@ class Reply:
             is_whole: Whether every item after that is seen here. A run that was found again after
                 a restart may begin anywhere; then only its whole text can be relied on.
         """
-        self.final: ChatFinal | None = None
-        """The end of the run, once it was taken."""
-
+        self._final: ChatFinal | None = None
         self._said = said.strip()
         self._is_whole = is_whole
         self._messages = [""]
@@ -35,16 +43,17 @@ class Reply:
                 # Nothing longer is kept anyway; what is short of it is not worth counting.
                 self._messages[-1] = (self._messages[-1] + text)[: 2 * MAX_TEXT]
             case ChatFinal():
-                self.final = item
+                self._final = item
             case _:
                 pass
 
     @property
-    def rest(self) -> str:
-        """What the turn has not said; empty before the end, or when it has said all."""
-        if self.final is None:
-            return ""
-        whole = self.final.text.strip()
+    def ended(self) -> Ended | None:
+        """The end of the run and what was not said before it; None before the end."""
+        return None if self._final is None else Ended(self._final, self._rest(self._final))
+
+    def _rest(self, final: ChatFinal) -> str:
+        whole = final.text.strip()
         if not self._said:
             return whole
         heard = BETWEEN_MESSAGES.join(text.strip() for text in self._messages if text.strip())
