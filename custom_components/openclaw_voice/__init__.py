@@ -4,6 +4,7 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import instance_id
 
+from .assist.memory import Memory
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .entry_data import async_connection_settings
 from .gateway.client import GatewayClient
@@ -33,8 +34,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) ->
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) -> None:
-    """Take back what was told about a gateway that is no longer there."""
+    """Take back what was told about a gateway that is no longer there, and forget its sessions."""
     GatewayIssues(hass, entry).async_clear()
+    await Memory.async_remove(hass, entry.entry_id)
 
 
 async def _async_entry_updated(_: HomeAssistant, entry: OpenClawConfigEntry) -> None:

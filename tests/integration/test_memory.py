@@ -13,7 +13,7 @@ from homeassistant.helpers import entity_registry as er, instance_id
 from homeassistant.util import dt as dt_util
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.openclaw_voice.assist import memory as memory_module
 from custom_components.openclaw_voice.assist.memory import (
@@ -28,6 +28,7 @@ from custom_components.openclaw_voice.assist.session_key import (
     SessionScope,
     home_of,
 )
+from custom_components.openclaw_voice.const import DOMAIN
 
 STORAGE_KEY = "openclaw_voice.memory.entry-1"
 TALK = SessionScope(kind=SessionKind.CONVERSATION, value="talk")
@@ -206,13 +207,15 @@ async def test_it_goes_with_its_entry(
     hass: HomeAssistant, memory: Memory, hass_storage: dict[str, Any]
 ) -> None:
     """Only that of the entry."""
+    entry = MockConfigEntry(domain=DOMAIN, entry_id="entry-1")
+    entry.add_to_hass(hass)
     other = Memory(hass, "entry-2")
     await other.async_load()
     for kept in (memory, other):
         kept.new_conversation("main", PUCK)
         await kept.async_stop()
     assert STORAGE_KEY in hass_storage
-    await Memory.async_remove(hass, "entry-1")
+    await hass.config_entries.async_remove("entry-1")
     assert STORAGE_KEY not in hass_storage
     assert "openclaw_voice.memory.entry-2" in hass_storage
 
