@@ -14,6 +14,7 @@ from homeassistant.exceptions import (
 )
 from homeassistant.helpers.translation import async_get_translations
 
+from .assist.task_errors import TaskError
 from .const import DOMAIN
 from .gateway import errors
 from .gateway.errors import (
@@ -136,4 +137,6 @@ def _placeholders(error: GatewayError) -> dict[str, str]:
             return {"minutes": str(max(1, math.ceil(seconds / 60)))}
         case ProxyRefusedError(status=status):
             return {"status": str(status)}
+        case TaskError(placeholders=placeholders):
+            return placeholders
     return {}
