@@ -5,7 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from custom_components.openclaw_voice.gateway import chat_run, recovery, run_recovery
+from custom_components.openclaw_voice.gateway import (
+    chat_run,
+    recovery,
+    run_lookup,
+    run_recovery,
+)
 from custom_components.openclaw_voice.gateway.chat_run import ChatRun
 from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
@@ -23,6 +28,7 @@ from custom_components.openclaw_voice.gateway.run_items import (
     RunOutcome,
 )
 from custom_components.openclaw_voice.gateway.run_link import RunLink
+from custom_components.openclaw_voice.gateway.run_request import Patience
 from tests.fakes import refusals
 from tests.fakes.agent_run import AgentRun
 from tests.fakes.frames import (
@@ -44,9 +50,11 @@ SESSION = "agent:main:homeassistant:0a1b2c3d:conversation:01jabc"
 type JsonObject = dict[str, object]
 
 
-def ask(client: GatewayClient) -> ChatRun:
-    """Return a run."""
-    return client.chat.start(session_key=SESSION, message="Hello?")
+def ask(client: GatewayClient, *, recovery: float = 30.0, session_key: str = SESSION) -> ChatRun:
+    """Return a run that may be looked for so many seconds."""
+    return client.chat.start(
+        session_key=session_key, message="Hello?", patience=Patience(recovery=recovery)
+    )
 
 
 async def items_of(run: ChatRun) -> list[RunItem]:
@@ -151,7 +159,7 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Event]:
         next(looks).set()
         return recovery.trace_run(*args, **options)  # type: ignore[arg-type]  # handed on as they are
 
-    monkeypatch.setattr(run_recovery, "trace_run", trace_run)
+    monkeypatch.setattr(run_lookup, "trace_run", trace_run)
     return events
 
 
@@ -228,15 +236,14 @@ async def test_end_that_needs_the_last_response_is_asked_for(
 
 
 async def test_run_that_does_not_come_back_is_lost(
-    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+    gateway: ScriptedGateway, client: GatewayClient
 ) -> None:
     """The gateway is there again, but says nothing of the run."""
-    monkeypatch.setattr(run_recovery, "RECOVERY_LIMIT", 0.3)
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One"), drop()]), Expect("agent")
     )
     gateway.anytime(Expect("chat.abort", reply={"ok": True, "aborted": False, "runIds": []}))
-    assert isinstance(await error_of(ask(client)), RunLostError)
+    assert isinstance(await error_of(ask(client, recovery=0.3)), RunLostError)
     await gateway.wait_for_request("chat.abort")
 
 
@@ -244,7 +251,6 @@ async def test_gateway_that_does_not_come_back_loses_the_run(
     gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The user hears it instead of waiting for ever."""
-    monkeypatch.setattr(run_recovery, "RECOVERY_LIMIT", 0.3)
     monkeypatch.setattr(run_recovery, "RECOVERY_POLL", 0.05)
     gateway.script(
         Expect(
@@ -253,7 +259,7 @@ async def test_gateway_that_does_not_come_back_loses_the_run(
             emit=[started(), said("One"), Action(lambda _: gateway.stop())],
         )
     )
-    assert isinstance(await error_of(ask(client)), RunLostError)
+    assert isinstance(await error_of(ask(client, recovery=0.3)), RunLostError)
 
 
 async def test_refusal_after_the_loss_loses_the_run_at_once(
@@ -361,6 +367,7 @@ async def test_run_that_still_runs_is_waited_for(
     traced: list[asyncio.Event],
 ) -> None:
     """Its frames come by themselves; too late to trust the key, it is not sent again."""
+    gateway.anytime(Expect("agent.wait", reply={"runId": "any", "status": "timeout"}))
     monkeypatch.setattr(run_recovery, "KEY_MEMORY", 0.0)
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One"), drop()]),
@@ -377,6 +384,7 @@ async def test_run_the_history_does_not_have_is_given_up_when_the_key_may_be_for
     gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sending it again could run it twice."""
+    gateway.anytime(Expect("agent.wait", reply={"runId": "any", "status": "timeout"}))
     monkeypatch.setattr(run_recovery, "KEY_MEMORY", 0.0)
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One"), drop()]),
@@ -447,16 +455,15 @@ async def test_continuation_may_be_heard_before_the_history_answers(
 
 
 async def test_interrupted_turn_that_nobody_continues_is_lost(
-    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+    gateway: ScriptedGateway, client: GatewayClient
 ) -> None:
     """It arrived, so it is not sent again; the user is told."""
-    monkeypatch.setattr(run_recovery, "RECOVERY_LIMIT", 0.4)
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One"), restart(gateway)]),
         history(lambda run_id: [user_row(run_id)]),
     )
     gateway.anytime(Expect("chat.abort", reply={"ok": True, "aborted": False, "runIds": []}))
-    assert isinstance(await error_of(ask(client)), RunLostError)
+    assert isinstance(await error_of(ask(client, recovery=0.4)), RunLostError)
     assert len(gateway.received("agent")) == 1
 
 
@@ -677,10 +684,9 @@ async def test_second_crash_during_the_continued_turn_sends_nothing_again(
 
 
 async def test_run_of_the_next_turn_is_not_taken_over(
-    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+    gateway: ScriptedGateway, client: GatewayClient
 ) -> None:
-    """While one turn waits to be continued, the user has asked again in the same session."""
-    monkeypatch.setattr(run_recovery, "RECOVERY_LIMIT", 0.5)
+    """While a detached one waits to be continued, another one has begun in the same session."""
     may_answer = asyncio.Event()
     gateway.anytime(Expect("chat.abort", reply={"ok": True, "aborted": False, "runIds": []}))
     gateway.script(
@@ -688,7 +694,9 @@ async def test_run_of_the_next_turn_is_not_taken_over(
         Expect("chat.history"),
         Expect("agent", reply=accepted(), emit=[wait_for(may_answer), *answered("Mine.")]),
     )
-    first = asyncio.create_task(error_of(ask(client)))
+    detached = ask(client)
+    detached.detach(Patience(recovery=0.5))
+    first = asyncio.create_task(error_of(detached))
     request = await gateway.wait_for_request("chat.history")
     second = asyncio.create_task(items_of(ask(client)))
     await gateway.wait_for_request("agent", number=2)
@@ -733,7 +741,7 @@ async def test_cancelled_turn_that_nobody_continues_is_forgotten(
     gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wait for what the gateway may start anew has a limit."""
-    monkeypatch.setattr(chat_run, "RECOVERY_LIMIT", 0.2)
+    monkeypatch.setattr(chat_run, "ABORT_RECOVERY_LIMIT", 0.2)
     gateway.script(
         Expect("agent", reply=accepted(), emit=[started(), said("One"), restart(gateway)]),
         history(lambda run_id: [user_row(run_id)]),

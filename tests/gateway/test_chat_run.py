@@ -61,6 +61,7 @@ from .conftest import reached, running, settings_for
 
 AGENTS = {"defaultId": "main", "mainKey": "main", "scope": "per-sender", "agents": []}
 SESSION = "agent:main:homeassistant:0a1b2c3d:conversation:01jabc"
+OTHER_SESSION = "agent:main:homeassistant:0a1b2c3d:conversation:01jdef"
 ABORT = Expect(
     "chat.abort", emit=[aborted(), abort_response(), abort_settled(), response_aborted()]
 )
@@ -125,14 +126,14 @@ async def test_request_carries_message_session_and_instructions(
 ) -> None:
     """The id of the run is its idempotency key, and the gateway gets a deadline, too."""
     gateway.script(Expect("agent", reply=accepted(), emit=answered("Yes.")))
-    run = ask(client, "Ist es kalt? 🥶", instructions="Be brief.", patience=Patience(total=100))
+    run = ask(client, "Ist es kalt? 🥶", instructions="Be brief.")
     await items_of(run)
     assert gateway.received("agent")[0].params == {
         "message": "Ist es kalt? 🥶",
         "sessionKey": SESSION,
         "idempotencyKey": run.run_id,
         "extraSystemPrompt": "Be brief.",
-        "timeout": 130,
+        "timeout": 21_600,
     }
 
 
@@ -184,7 +185,7 @@ async def test_run_may_end_by_its_last_response_alone(
 async def test_two_turns_at_once_get_their_own_answers(
     gateway: ScriptedGateway, client: GatewayClient
 ) -> None:
-    """Runs are told apart by their ids, not by their session or their order."""
+    """Runs are told apart by their ids, not by their order."""
     second_is_there = asyncio.Event()
     gateway.script(
         Expect("agent", reply=accepted(), emit=[wait_for(second_is_there), *answered("One.")]),
@@ -192,7 +193,8 @@ async def test_two_turns_at_once_get_their_own_answers(
     )
     first = asyncio.create_task(final_of(ask(client, "first")))
     await gateway.wait_for_request("agent")
-    second = asyncio.create_task(final_of(ask(client, "second")))
+    other = client.chat.start(session_key=OTHER_SESSION, message="second")
+    second = asyncio.create_task(final_of(other))
     await gateway.wait_for_request("agent", number=2)
     second_is_there.set()
     assert [(await first).text, (await second).text] == ["One.", "Two."]
@@ -287,10 +289,9 @@ async def test_refused_run_is_a_request_error(
 
 
 async def test_run_refused_for_now_is_sent_again(
-    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+    gateway: ScriptedGateway, client: GatewayClient
 ) -> None:
     """A gateway that is about to restart says when to come back."""
-    monkeypatch.setattr(chat_run, "RECOVERY_LIMIT", 5.0)
     gateway.script(
         Expect("agent", reply=refusals.restarting()),
         Expect("agent", reply=accepted(), emit=answered("Now.")),
@@ -301,12 +302,11 @@ async def test_run_refused_for_now_is_sent_again(
 
 
 async def test_run_refused_for_too_long_fails(
-    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+    gateway: ScriptedGateway, client: GatewayClient
 ) -> None:
     """The wait the gateway wants is longer than ours."""
-    monkeypatch.setattr(chat_run, "RECOVERY_LIMIT", 0.5)
     gateway.script(Expect("agent", reply=refusals.restarting()))
-    error = await error_of(ask(client))
+    error = await error_of(ask(client, patience=Patience(recovery=0.5)))
     assert isinstance(error, RequestError)
     assert error.retry_after == 1.0
 
@@ -429,7 +429,7 @@ async def test_next_run_does_not_wait_for_ever(
     assert (await final_of(ask(client))).text == "Two."
 
 
-async def test_two_runs_of_a_session_may_be_left_at_once(
+async def test_two_runs_may_be_left_at_once(
     gateway: ScriptedGateway, client: GatewayClient
 ) -> None:
     """Each is aborted by its own id."""
@@ -440,7 +440,8 @@ async def test_two_runs_of_a_session_may_be_left_at_once(
         ABORT,
     )
     gateway.anytime(Expect("agents.list", reply=AGENTS))
-    async with ask(client) as first, ask(client) as second:
+    other = client.chat.start(session_key=OTHER_SESSION, message="Hello?")
+    async with ask(client) as first, other as second:
         await first_delta(first)
         await first_delta(second)
     await gateway.wait_for_request("chat.abort", number=2)
@@ -489,8 +490,8 @@ async def test_detached_run_that_takes_too_long_is_aborted_once(
 ) -> None:
     """Whoever took it over gives it up."""
     gateway.script(Expect("agent", reply=accepted(), emit=[started()]), ABORT)
-    async with ask(client, patience=Patience(silence=0.1)) as run:
-        run.detach()
+    async with ask(client) as run:
+        run.detach(Patience(total=0.1))
     with pytest.raises(RunTimeoutError):
         await anext(aiter(run))
     await gateway.wait_for_request("chat.abort")
@@ -612,15 +613,14 @@ async def test_run_without_connection_tells_why(
     gateway: ScriptedGateway,
     settings: ConnectionSettings,
     quick_retries: None,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The reason becomes a sentence, so it must be the real one."""
-    monkeypatch.setattr(chat_run, "READY_LIMIT", 0.1)
+    impatient = Patience(connect=0.1)
     async with running(GatewayClient(settings)) as client:
         await client.wait_ready(5)
         await gateway.stop()
         await reached(client, ClientState.RETRY_WAIT)
-        assert isinstance(await error_of(ask(client)), CannotConnectError)
+        assert isinstance(await error_of(ask(client, patience=impatient)), CannotConnectError)
         gateway.hello = refusals.token_mismatch()
         await gateway.start()
         client.retry_now()
@@ -710,10 +710,9 @@ async def test_turn_cancelled_while_its_request_is_written_is_aborted(
 
 
 async def test_next_turn_does_not_wait_for_an_end_that_cannot_come(
-    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+    gateway: ScriptedGateway, client: GatewayClient
 ) -> None:
     """While the gateway is away, one wait for it is enough."""
-    monkeypatch.setattr(chat_run, "READY_LIMIT", 0.05)
     gateway.script(Expect("agent", reply=accepted(), emit=[started(), said("One")]))
     async with ask(client) as run:
         await first_delta(run)
@@ -721,7 +720,7 @@ async def test_next_turn_does_not_wait_for_an_end_that_cannot_come(
         await reached(client, ClientState.RETRY_WAIT)
     async with asyncio.timeout(2):
         with pytest.raises(CannotConnectError):
-            await ask(client).__aenter__()
+            await ask(client, patience=Patience(connect=0.05)).__aenter__()
 
 
 async def test_repeated_request_of_a_running_run_leaves_no_listener(

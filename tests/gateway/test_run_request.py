@@ -3,20 +3,22 @@
 import pytest
 
 from custom_components.openclaw_voice.gateway.frames import build_request
-from custom_components.openclaw_voice.gateway.run_request import Patience, RunRequest
-
-PATIENCE = Patience(silence=60, total=100.4)
+from custom_components.openclaw_voice.gateway.run_request import (
+    Attachment,
+    RunMethod,
+    RunRequest,
+)
 
 
 def test_a_run_is_asked_for_with_its_key_and_the_gateways_deadline() -> None:
     """The gateway gives up after us, and knows a repeated request by its key."""
     request = RunRequest(session_key="agent:main:x", message="Hello", run_id="1")
 
-    assert request.params(PATIENCE) == {
+    assert request.params() == {
         "message": "Hello",
         "sessionKey": "agent:main:x",
         "idempotencyKey": "1",
-        "timeout": 130,
+        "timeout": 21_600,
     }
 
 
@@ -24,7 +26,7 @@ def test_instructions_are_added() -> None:
     """They are no part of what the user said."""
     request = RunRequest(session_key="agent:main:x", message="Hello", instructions="Be brief.")
 
-    assert request.params(PATIENCE)["extraSystemPrompt"] == "Be brief."
+    assert request.params()["extraSystemPrompt"] == "Be brief."
 
 
 @pytest.mark.parametrize("instructions", [None, "", "\ud83e"], ids=["none", "empty", "half"])
@@ -32,7 +34,64 @@ def test_no_instructions_are_left_out(instructions: str | None) -> None:
     """The gateway wants a text or nothing."""
     request = RunRequest(session_key="agent:main:x", message="Hello", instructions=instructions)
 
-    assert "extraSystemPrompt" not in request.params(PATIENCE)
+    assert "extraSystemPrompt" not in request.params()
+
+
+def test_chat_send_has_a_context_of_quoted_data_instead_of_instructions() -> None:
+    """It counts in milliseconds, and takes at most 640 characters."""
+    request = RunRequest(
+        session_key="agent:main:x",
+        message="Hello",
+        instructions="never sent",
+        method=RunMethod.CHAT_SEND,
+        work_context="k" * 641,
+        deadline=1.5,
+        run_id="1",
+    )
+
+    assert request.params() == {
+        "message": "Hello",
+        "sessionKey": "agent:main:x",
+        "idempotencyKey": "1",
+        "timeoutMs": 1500,
+        "workContext": {"selection": "k" * 640},
+    }
+
+
+@pytest.mark.parametrize("context", [None, "", "\ud83e"], ids=["none", "empty", "half"])
+def test_no_context_is_left_out(context: str | None) -> None:
+    """The gateway wants a text or nothing."""
+    request = RunRequest(
+        session_key="agent:main:x",
+        message="Hello",
+        method=RunMethod.CHAT_SEND,
+        work_context=context,
+    )
+
+    assert "workContext" not in request.params()
+
+
+@pytest.mark.parametrize("method", RunMethod)
+def test_files_and_the_level_of_thinking_go_with_either_method(method: RunMethod) -> None:
+    """An image says that it is one; content is base64."""
+    request = RunRequest(
+        session_key="agent:main:x",
+        message="What is this?",
+        method=method,
+        thinking="high",
+        attachments=(
+            Attachment(name="door.png", mime_type="image/png", content=b"\x89PNG"),
+            Attachment(name="note.txt", mime_type="text/plain", content=b"hello"),
+        ),
+    )
+
+    params = request.params()
+
+    assert params["thinking"] == "high"
+    assert params["attachments"] == [
+        {"type": "image", "mimeType": "image/png", "fileName": "door.png", "content": "iVBORw=="},
+        {"mimeType": "text/plain", "fileName": "note.txt", "content": "aGVsbG8="},
+    ]
 
 
 def test_two_runs_have_two_keys() -> None:
@@ -48,7 +107,7 @@ def test_half_an_emoji_does_not_stop_a_run() -> None:
         session_key="agent:main:x", message="half \ud83e", instructions="\udd16 also"
     )
 
-    params = request.params(PATIENCE)
+    params = request.params()
 
     assert (params["message"], params["extraSystemPrompt"]) == ("half ", " also")
     assert build_request("1", "agent", params).encode()
