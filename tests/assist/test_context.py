@@ -17,6 +17,7 @@ from custom_components.openclaw_voice.assist.context import (
     MAX_NAME,
     MAX_UNHEARD,
     MAX_WORK_CONTEXT,
+    MAX_WORK_LINE,
     ONLY_IF_ADDRESSED,
     SAID_ASIDE_TITLE,
     TASK_TITLE,
@@ -264,6 +265,23 @@ def test_work_context_names_room_person_and_time_first() -> None:
         "Language: de-DE",
         "Added: The door is open.",
     ]
+
+
+def test_work_context_names_the_open_task_and_the_last_unheard_answer() -> None:
+    """Shortened, after room, person and time."""
+    beside = Meanwhile(
+        task="Book\na table",
+        unheard=("one", "y" * 500),
+        last_messages=(Said(text="secret", is_answer=False),),
+    )
+    lines = build_work_context(question(), ALL, NOW, beside).splitlines()
+    assert lines[2:6] == [
+        f"Local time: {TIME}",
+        "Your open task: Book a table",
+        f"Your late answer nobody heard: {'y' * (MAX_WORK_LINE - 1)}…",
+        "Floor: Ground floor",
+    ]
+    assert "secret" not in str(lines)
 
 
 @given(st.lists(texts, min_size=6, max_size=6), st.one_of(st.none(), texts))

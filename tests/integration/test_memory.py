@@ -285,6 +285,22 @@ async def test_unreadable_memory_is_given_up(
     await memory.async_stop()
 
 
+@pytest.mark.parametrize("hass_storage", [None], ids=["on the disk"])
+@pytest.mark.parametrize("content", ["half a fi", "{}"])
+async def test_a_broken_file_is_given_up(hass: HomeAssistant, tmp_path: Path, content: str) -> None:
+    """Home Assistant puts it aside and says so; sessions that were ended do not come back."""
+    hass.config.config_dir = str(tmp_path)
+    path = tmp_path / ".storage" / STORAGE_KEY
+    path.parent.mkdir()
+    path.write_text(content)
+    memory = await load(hass)
+    key = memory.key_of("main", PUCK)
+    assert int(key.rpartition(":")[2]) == pytest.approx(dt_util.utcnow().timestamp(), abs=60)
+    memory = await again(hass, memory)
+    assert memory.key_of("main", PUCK) == key
+    await memory.async_stop()
+
+
 async def test_a_floor_is_kept(hass: HomeAssistant, hass_storage: dict[str, Any]) -> None:
     """The least generation of every scope of its kind that is not known."""
     stored(hass_storage, KEPT)

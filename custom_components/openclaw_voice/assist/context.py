@@ -48,6 +48,9 @@ MAX_ADDED: Final = 8_000
 MAX_WORK_CONTEXT: Final = 640
 """Characters the gateway takes with a message."""
 
+MAX_WORK_LINE: Final = 160
+"""Characters of an open task, or an answer nobody has heard, in it."""
+
 MAX_TASK: Final = 300
 """Characters of an open task."""
 
@@ -59,7 +62,13 @@ MAX_UNHEARD: Final = 3
 MAX_UNHEARD_TEXT: Final = 800
 """Characters of an answer nobody has heard."""
 
-_FIRST_FACTS: Final = ("Room", "Person", "Local time")
+_FIRST_FACTS: Final = (
+    "Room",
+    "Person",
+    "Local time",
+    "Your open task",
+    "Your late answer nobody heard",
+)
 """What a short text says first."""
 
 _WEEKDAYS: Final = (
@@ -135,12 +144,22 @@ def build_instructions(
     return "\n\n".join(block for block in blocks if block)
 
 
-def build_work_context(question: Question, options: AgentOptions, now: datetime) -> str:
+def build_work_context(
+    question: Question,
+    options: AgentOptions,
+    now: datetime,
+    meanwhile: Meanwhile = NOTHING_MEANWHILE,
+) -> str:
     """Return what goes with a message that takes no instructions, at most `MAX_WORK_CONTEXT`.
 
-    Room, person and time come first. A line that does not fit is left out as a whole.
+    Room, person and time come first. A line that does not fit is left out as a whole. Of what goes
+    on beside the turn there is room for the task and the last answer nobody has heard.
     """
     facts = dict(_facts(question.origin, question.language, options, now))
+    facts["Your open task"] = one_line(meanwhile.task or "", MAX_WORK_LINE)
+    facts["Your late answer nobody heard"] = one_line(
+        "".join(meanwhile.unheard[-1:]), MAX_WORK_LINE
+    )
     if ContextField.EXTRA in options.context:
         facts["Added"] = one_line(question.extra_instructions or "", MAX_WORK_CONTEXT)
     text = ""

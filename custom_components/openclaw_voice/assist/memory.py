@@ -7,6 +7,7 @@ names and nothing that was said.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 import logging
+from pathlib import Path
 import re
 from typing import Any, Final
 
@@ -90,9 +91,13 @@ class Memory:
     async def async_load(self) -> None:
         """Read what was stored. What cannot be read is given up."""
         self._instance_id = await instance_id.async_get(self._hass)
+        has_file = await self._hass.async_add_executor_job(Path(self._store.path).exists)
         try:
             if (stored := await self._store.async_load()) is not None:
                 self._read(stored)
+            elif has_file:
+                # Home Assistant has put the file aside.
+                raise ValueError("not JSON")
         except _UNREADABLE as err:
             _LOGGER.warning("Sessions begin afresh, memory is unreadable: %s", type(err).__name__)
             # Seconds since 1970 are more than any generation that may have been used.
