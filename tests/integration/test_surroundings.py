@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.openclaw_voice.assist.options import AgentOptions
 from custom_components.openclaw_voice.assist.question import Origin, Person, Place
 from custom_components.openclaw_voice.assist.surroundings import (
+    async_named_origin,
     async_origin,
     async_render_instructions,
 )
@@ -178,6 +179,26 @@ async def test_a_program_or_a_user_without_a_name_is_nobody(home: Home) -> None:
     nameless = await home.hass.auth.async_create_user("")
     for user in (program, nameless):
         assert (await home.origin(user=user.id)).person is None
+
+
+async def test_an_action_may_name_where_and_who(home: Home) -> None:
+    """The area goes before that of the satellite; the person is the one their user is."""
+    kitchen, hall = home.areas.async_create("Kitchen"), home.areas.async_create("Hall")
+    home.entities.async_update_entity(PUCK, area_id=kitchen.id)
+    anna = await home.hass.auth.async_create_user("anna.schmidt")
+    home.hass.states.async_set("person.a", "home", {"friendly_name": "Anna", "user_id": anna.id})
+    named = async_named_origin(home.hass, satellite_id=PUCK, person_id="person.a", area_id=hall.id)
+    asked = await home.origin(PUCK, user=anna.id)
+    assert named == replace(asked, area=Place(id=hall.id, name="Hall"))
+    assert async_named_origin(home.hass, satellite_id=PUCK) == replace(asked, person=None)
+
+
+async def test_an_action_may_name_a_person_without_a_user(home: Home) -> None:
+    """Known by the entity; what is not there at all is nobody, and nowhere."""
+    home.hass.states.async_set("person.child", "home", {"friendly_name": "Tim", "user_id": None})
+    child = async_named_origin(home.hass, person_id="person.child")
+    assert child == Origin(person=Person(id="person.child", name="Tim"))
+    assert async_named_origin(home.hass, person_id="person.gone", area_id="gone") == Origin()
 
 
 KITCHEN = Origin(

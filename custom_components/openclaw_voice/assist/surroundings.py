@@ -1,5 +1,6 @@
 """Where a question comes from, as the registries of Home Assistant know it. Nothing is guessed."""
 
+from dataclasses import replace
 import logging
 from typing import Final
 
@@ -18,6 +19,7 @@ from .question import Origin, Person, Place
 
 _SATELLITE_DOMAIN: Final = "assist_satellite"
 _PERSON_DOMAIN: Final = "person"
+_USER_ID: Final = "user_id"
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -33,16 +35,9 @@ async def async_origin(
         device_id: A device; without a satellite, its only satellite is meant.
         user_id: The user of Home Assistant who asks.
     """
-    place = async_place(hass, satellite_id=satellite_id, device_id=device_id)
-    return Origin(
-        satellite_id=place.satellite_id,
-        satellite_name=place.satellite_name,
-        device_id=place.device_id,
-        device_model=place.device_model,
-        area=place.area,
-        floor=place.floor,
-        person=await _async_person(hass, user_id) if user_id else None,
-    )
+    origin = async_place(hass, satellite_id=satellite_id, device_id=device_id)
+    person = await _async_person(hass, user_id) if user_id else None
+    return replace(origin, person=person)
 
 
 @callback
@@ -57,16 +52,41 @@ def async_place(
     if device_id is None and entity is not None:
         device_id = entity.device_id
     device = dr.async_get(hass).async_get(device_id) if device_id else None
-    area = _area(hass, entity, device)
-    floor = fr.async_get(hass).async_get_floor(area.floor_id) if area and area.floor_id else None
+    area, floor = _room(hass, _area_id(hass, entity, device))
     return Origin(
         satellite_id=satellite_id,
         satellite_name=_satellite_name(hass, satellite_id, entity, device),
         device_id=device_id,
         device_model=_model(hass, device),
-        area=Place(id=area.id, name=area.name) if area else None,
-        floor=Place(id=floor.floor_id, name=floor.name) if floor else None,
+        area=area,
+        floor=floor,
     )
+
+
+@callback
+def async_named_origin(
+    hass: HomeAssistant,
+    *,
+    satellite_id: str | None = None,
+    person_id: str | None = None,
+    area_id: str | None = None,
+) -> Origin:
+    """Return the origin that somebody names, for instance in an action.
+
+    Args:
+        hass: Home Assistant.
+        satellite_id: Entity id of an Assist satellite.
+        person_id: Entity id of a person. One without a user is known by this id.
+        area_id: An area, instead of that of the satellite.
+    """
+    origin = async_place(hass, satellite_id=satellite_id)
+    if area_id is not None:
+        area, floor = _room(hass, area_id)
+        origin = replace(origin, area=area, floor=floor)
+    if person_id is not None and (state := hass.states.get(person_id)) is not None:
+        user_id = state.attributes.get(_USER_ID)
+        origin = replace(origin, person=Person(id=user_id or person_id, name=state.name))
+    return origin
 
 
 @callback
@@ -108,14 +128,23 @@ def _only_satellite(entities: er.EntityRegistry, device_id: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _area(
+def _area_id(
     hass: HomeAssistant, entity: er.RegistryEntry | None, device: dr.AnyDeviceEntry | None
-) -> ar.AreaEntry | None:
+) -> str | None:
     """Return the area of a satellite: its own, else that of its device."""
-    area_id = entity.area_id if entity else None
-    if area_id is None and device is not None:
-        area_id = dr.async_get_effective_area_id(hass, device)
-    return ar.async_get(hass).async_get_area(area_id) if area_id else None
+    if entity is not None and entity.area_id is not None:
+        return entity.area_id
+    return dr.async_get_effective_area_id(hass, device) if device else None
+
+
+def _room(hass: HomeAssistant, area_id: str | None) -> tuple[Place | None, Place | None]:
+    """Return an area and its floor."""
+    area = ar.async_get(hass).async_get_area(area_id) if area_id else None
+    if area is None:
+        return None, None
+    room = Place(id=area.id, name=area.name)
+    floor = fr.async_get(hass).async_get_floor(area.floor_id) if area.floor_id else None
+    return room, Place(id=floor.floor_id, name=floor.name) if floor else None
 
 
 def _model(hass: HomeAssistant, device: dr.AnyDeviceEntry | None) -> str | None:
@@ -148,6 +177,6 @@ async def _async_person(hass: HomeAssistant, user_id: str) -> Person | None:
     if user is None or user.system_generated:
         return None
     for state in hass.states.async_all(_PERSON_DOMAIN):
-        if state.attributes.get("user_id") == user_id:
+        if state.attributes.get(_USER_ID) == user_id:
             return Person(id=user_id, name=state.name)
     return Person(id=user_id, name=user.name) if user.name else None
