@@ -1,6 +1,7 @@
 """What comes of a question, with and without accidents."""
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 import uuid
 
@@ -18,8 +19,13 @@ from custom_components.openclaw_voice.gateway.run_items import (
     ToolActivity,
     ToolPhase,
 )
+from custom_components.openclaw_voice.gateway.run_request import Attachment, RunMethod
 
 from .conftest import Server
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 def words(count: int) -> str:
@@ -41,9 +47,28 @@ def messages(items: list[RunItem]) -> list[str]:
     return texts
 
 
-async def ask(client: GatewayClient, session_key: str, message: str) -> list[RunItem]:
+@pytest.fixture(params=list(RunMethod))
+def method(request: pytest.FixtureRequest) -> RunMethod:
+    """Return how runs are started."""
+    return RunMethod(request.param)
+
+
+async def ask(
+    client: GatewayClient,
+    session_key: str,
+    message: str,
+    method: RunMethod = RunMethod.AGENT,
+    attachments: tuple[Attachment, ...] = (),
+) -> list[RunItem]:
     """Run to the end."""
-    async with client.chat.start(session_key=session_key, message=message) as run:
+    async with client.chat.start(
+        session_key=session_key,
+        message=message,
+        method=method,
+        attachments=attachments,
+        instructions="Be brief.",
+        work_context="room: kitchen",
+    ) as run:
         return [item async for item in run]
 
 
@@ -51,11 +76,12 @@ async def run_with_accident(
     client: GatewayClient,
     session_key: str,
     message: str,
+    method: RunMethod,
     accident: Callable[[ChatRun], Awaitable[None]],
 ) -> list[RunItem]:
     """Run to the end; something happens after the first piece of text."""
     items: list[RunItem] = []
-    async with client.chat.start(session_key=session_key, message=message) as run:
+    async with client.chat.start(session_key=session_key, message=message, method=method) as run:
         async for item in run:
             items.append(item)
             if isinstance(item, ChatDelta) and not any(
@@ -65,17 +91,19 @@ async def run_with_accident(
     return items
 
 
-async def test_answer_streams(client: GatewayClient, session_key: str) -> None:
+async def test_answer_streams(client: GatewayClient, session_key: str, method: RunMethod) -> None:
     """An answer arrives in several pieces, which are exactly its text."""
-    items = await ask(client, session_key, "MODEL:SLOW 150 8")
+    items = await ask(client, session_key, "MODEL:SLOW 150 8", method)
     assert messages(items) == [words(8)]
     assert sum(isinstance(item, ChatDelta) for item in items) > 1
     assert items[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text=words(8))
 
 
-async def test_messages_around_a_tool(client: GatewayClient, session_key: str) -> None:
+async def test_messages_around_a_tool(
+    client: GatewayClient, session_key: str, method: RunMethod
+) -> None:
     """The text before a tool and the answer are two messages, with the tool in between."""
-    items = await ask(client, session_key, 'MODEL:TOOL exec {"command":"echo hello"}')
+    items = await ask(client, session_key, 'MODEL:TOOL exec {"command":"echo hello"}', method)
     assert messages(items) == ["Let me look that up.", "The tool answered: hello"]
     start, end = (item for item in items if isinstance(item, ToolActivity))
     assert (start.name, start.phase, start.arguments) == (
@@ -87,17 +115,19 @@ async def test_messages_around_a_tool(client: GatewayClient, session_key: str) -
     assert (end.result or "").strip() == "hello"
 
 
-async def test_abort_keeps_what_was_said(client: GatewayClient, session_key: str) -> None:
+async def test_abort_keeps_what_was_said(
+    client: GatewayClient, session_key: str, method: RunMethod
+) -> None:
     """An aborted run ends with its text so far, and the next one of the session can begin."""
     items = await run_with_accident(
-        client, session_key, "MODEL:SLOW 200 60", lambda run: run.abort()
+        client, session_key, "MODEL:SLOW 200 60", method, lambda run: run.abort()
     )
     final = items[-1]
     assert isinstance(final, ChatFinal)
     assert final.outcome is RunOutcome.ABORTED
     assert words(60).startswith(final.text)
     assert final.text.startswith("word1")
-    assert messages(await ask(client, session_key, "MODEL:SAY next")) == ["next"]
+    assert messages(await ask(client, session_key, "MODEL:SAY next", method)) == ["next"]
 
 
 async def test_leaving_aborts(client: GatewayClient, session_key: str) -> None:
@@ -109,22 +139,28 @@ async def test_leaving_aborts(client: GatewayClient, session_key: str) -> None:
     assert fate["stopReason"] == "rpc"
 
 
-async def test_silence_is_a_result(client: GatewayClient, session_key: str) -> None:
+async def test_silence_is_a_result(
+    client: GatewayClient, session_key: str, method: RunMethod
+) -> None:
     """An agent may decide to say nothing."""
-    items = await ask(client, session_key, "MODEL:NO_REPLY")
+    items = await ask(client, session_key, "MODEL:NO_REPLY", method)
     assert items == [ChatFinal(outcome=RunOutcome.SILENT)]
 
 
-async def test_empty_answer_is_an_error(client: GatewayClient, session_key: str) -> None:
+async def test_empty_answer_is_an_error(
+    client: GatewayClient, session_key: str, method: RunMethod
+) -> None:
     """A model that returns nothing has failed."""
     with pytest.raises(EmptyAnswerError):
-        await ask(client, session_key, "MODEL:EMPTY")
+        await ask(client, session_key, "MODEL:EMPTY", method)
 
 
-async def test_failed_model_is_an_error(client: GatewayClient, session_key: str) -> None:
+async def test_failed_model_is_an_error(
+    client: GatewayClient, session_key: str, method: RunMethod
+) -> None:
     """A run whose model cannot be asked ends with an error."""
     with pytest.raises(RunFailedError):
-        await ask(client, session_key, "MODEL:FAIL 404")
+        await ask(client, session_key, "MODEL:FAIL 404", method)
 
 
 async def test_runs_of_two_sessions_do_not_mix(client: GatewayClient) -> None:
@@ -138,21 +174,21 @@ async def test_runs_of_two_sessions_do_not_mix(client: GatewayClient) -> None:
 
 
 async def test_recovers_from_a_cut_connection(
-    server: Server, client: GatewayClient, session_key: str
+    server: Server, client: GatewayClient, session_key: str, method: RunMethod
 ) -> None:
     """A connection lost in mid-answer costs no word and repeats none."""
 
     async def cut(_: ChatRun) -> None:
         server.network.cut()
 
-    items = await run_with_accident(client, session_key, "MODEL:SLOW 200 20", cut)
+    items = await run_with_accident(client, session_key, "MODEL:SLOW 200 20", method, cut)
     assert messages(items) == [words(20)]
     assert items[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text=words(20))
     assert client.snapshot.reconnects == 1
 
 
 async def test_recovers_an_answer_that_ended_meanwhile(
-    server: Server, client: GatewayClient, session_key: str
+    server: Server, client: GatewayClient, session_key: str, method: RunMethod
 ) -> None:
     """An answer that was completed while the network was down is fetched afterwards."""
 
@@ -165,13 +201,15 @@ async def test_recovers_an_answer_that_ended_meanwhile(
         assert fate["status"] == "ok"
         server.network.mend()
 
-    items = await run_with_accident(client, session_key, "MODEL:SLOW 100 12", be_away_to_the_end)
+    items = await run_with_accident(
+        client, session_key, "MODEL:SLOW 100 12", method, be_away_to_the_end
+    )
     assert messages(items) == [words(12)]
     assert items[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text=words(12))
 
 
 async def test_recovers_from_a_restart(
-    server: Server, client: GatewayClient, session_key: str
+    server: Server, client: GatewayClient, session_key: str, method: RunMethod
 ) -> None:
     """A gateway killed in mid-answer continues the turn by itself; its answer reaches the turn."""
     before = (await client.wait_ready(30)).boot_id
@@ -179,9 +217,50 @@ async def test_recovers_from_a_restart(
     async def restart(_: ChatRun) -> None:
         await server.restart()
 
-    items = await run_with_accident(client, session_key, "MODEL:SLOW 300 10", restart)
+    items = await run_with_accident(client, session_key, "MODEL:SLOW 300 10", method, restart)
     assert messages(items)[-1] == words(10)
     final = items[-1]
     assert isinstance(final, ChatFinal)
     assert final.outcome is RunOutcome.ANSWERED
     assert (await client.wait_ready(30)).boot_id != before
+
+
+async def test_files_go_with_a_message(
+    client: GatewayClient, session_key: str, method: RunMethod
+) -> None:
+    """An image and a text are taken by either method."""
+    files = (
+        Attachment(name="door.png", mime_type="image/png", content=PIXEL),
+        Attachment(name="note.txt", mime_type="text/plain", content=b"hello file"),
+    )
+    items = await ask(client, session_key, "MODEL:SAY seen", method, files)
+    assert messages(items) == ["seen"]
+
+
+async def test_stop_word_is_no_run(client: GatewayClient, session_key: str) -> None:
+    """The gateway takes it for itself and tells nothing more, so it ends the turn at once."""
+    items = await ask(client, session_key, "Stop.", RunMethod.CHAT_SEND)
+    assert items == [ChatFinal(outcome=RunOutcome.SILENT)]
+
+
+async def test_next_run_interrupts_the_one_before(
+    client: GatewayClient, session_key: str, method: RunMethod
+) -> None:
+    """Who speaks again is answered at once; who listened before hears the end of it."""
+    has_begun = asyncio.Event()
+
+    async def listen() -> list[RunItem]:
+        items: list[RunItem] = []
+        run = client.chat.start(session_key=session_key, message="MODEL:SLOW 200 60", method=method)
+        async with run:
+            async for item in run:
+                items.append(item)
+                has_begun.set()
+        return items
+
+    first = asyncio.create_task(listen())
+    await has_begun.wait()
+    assert messages(await ask(client, session_key, "MODEL:SAY next", method)) == ["next"]
+    final = (await first)[-1]
+    assert isinstance(final, ChatFinal)
+    assert final.outcome is RunOutcome.ABORTED

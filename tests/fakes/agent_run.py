@@ -82,6 +82,10 @@ class AgentRun:
             "acceptedAt": now_ms(),
         }
 
+    def sent(self) -> JsonObject:
+        """Return the payload of the only response to `chat.send`."""
+        return {"runId": self.run_id, "status": "started"}
+
     def agent_event(self, stream: str, data: JsonObject, **fields: object) -> JsonObject:
         """Return an `agent` frame with the next number."""
         self.seq += 1
@@ -217,6 +221,11 @@ class AgentRun:
             ),
             self.chat_event("error", errorMessage=NO_RESPONSE),
         ]
+
+    def chat_no_answer(self, disposition: str) -> list[JsonObject]:
+        """Return the same of a `chat.send`: aborted by nobody, and an error after that."""
+        *frames, error = self.no_answer(disposition)
+        return [*frames, self.chat_event("aborted", stopReason="stop"), error]
 
     def abort(self) -> list[JsonObject]:
         """Return the frames of an aborted run up to the response of `chat.abort`."""

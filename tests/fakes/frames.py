@@ -117,6 +117,16 @@ def accepted() -> Piece:
     return lambda run: [_response(run, run.accepted())]
 
 
+def sent() -> Piece:
+    """Give the only response to `chat.send`."""
+    return lambda run: [_response(run, run.sent())]
+
+
+def already_ended() -> Piece:
+    """Answer a repeated `chat.send` of a run that has ended."""
+    return lambda run: [_response(run, {"runId": run.run_id, "status": "ok"})]
+
+
 def in_flight() -> Piece:
     """Answer a repeated request of a run that is active."""
     return lambda run: [_response(run, {"runId": run.run_id, "status": "in_flight"})]
@@ -224,6 +234,11 @@ def silent() -> Piece:
 def empty() -> Piece:
     """Tell that the model returned nothing."""
     return lambda run: run.no_answer("empty")
+
+
+def chat_silent() -> Piece:
+    """Tell that the agent decided to say nothing to a `chat.send`."""
+    return lambda run: run.chat_no_answer("silent")
 
 
 def failed(message: str = "It broke.", *, kind: str | None = None) -> Piece:

@@ -241,7 +241,7 @@ class ScriptedGateway(GatewayServer):
         """Return the run a request starts or means."""
         params = request.params
         run_id = params.get("runId") or params.get("idempotencyKey")
-        if request.method != "agent":
+        if request.method not in ("agent", "chat.send"):
             return self.runs.get(run_id or "") or next(reversed(self.runs.values()), AgentRun())
         run = self.runs.setdefault(
             params["idempotencyKey"],

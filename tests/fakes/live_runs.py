@@ -111,6 +111,9 @@ class LiveRun:
     sender: int = 0
     """Number of the connection that started it; 0 is the gateway itself."""
 
+    is_chat_send: bool = False
+    """It was started by `chat.send`, which has no last response."""
+
     task: asyncio.Task[None] | None = None
     is_started: bool = False
     started_at: int = field(default_factory=now_ms)
@@ -170,8 +173,9 @@ class LiveRun:
 
     def repeated(self, request_id: str) -> JsonObject:
         """Return the one response to the same request sent again."""
-        if self.response is None:
-            payload = {"runId": self.run.run_id, "status": "in_flight"}
+        if self.response is None or self.is_chat_send:
+            status = "in_flight" if self.response is None else "ok"
+            payload = {"runId": self.run.run_id, "status": status}
             return {"type": "res", "id": request_id, "ok": True, "payload": payload}
         return self.response | {"id": request_id}
 

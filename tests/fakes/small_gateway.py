@@ -23,6 +23,7 @@ from .live_runs import RECOVERY_PROMPT, RECOVERY_TOOL, LiveRun, Session
 from .reads import NEEDED_SCOPE as READS, THINKING, Reads
 from .refusals import Refusal, missing_scope, restarting, still_starting
 from .server import GatewayServer
+from .stop_words import is_stop_word
 
 type JsonObject = dict[str, Any]
 type Model = Callable[[Sequence[JsonObject]], Reply]
@@ -36,6 +37,7 @@ NEEDED_SCOPE: Final = {
     "agents.list": "operator.read",
     "chat.abort": "operator.write",
     "chat.history": "operator.read",
+    "chat.send": "operator.write",
     "gateway.identity.get": "operator.read",
 } | READS
 SHUTDOWN: Final = {"type": "event", "event": "shutdown", "payload": {"reason": "gateway stopping"}}
@@ -153,7 +155,7 @@ class SmallGateway(GatewayServer):
             await request.connection.refuse(request.id, missing_scope(needed))
             return
         match request.method:
-            case "agent":
+            case "agent" | "chat.send":
                 await self._start_run(request)
             case "agent.wait":
                 self._spawn(self._wait(request))
@@ -236,6 +238,10 @@ class SmallGateway(GatewayServer):
         if self._is_draining:
             await connection.refuse(request.id, restarting())
             return
+        is_chat_send = request.method == "chat.send"
+        if is_chat_send and is_stop_word(params["message"]):
+            await self._abort(request)
+            return
         key = params.get("sessionKey") or f"agent:{params.get('agentId', self.agents[0])}:main"
         run = AgentRun(run_id=params["idempotencyKey"], session_key=key, request_id=request.id)
         if run.agent_id not in self.agents:
@@ -246,11 +252,12 @@ class SmallGateway(GatewayServer):
             run=run,
             session=self._session(key),
             message=params["message"],
-            timeout=params.get("timeout"),
+            timeout=params["timeoutMs"] / 1000 if is_chat_send else params.get("timeout"),
             sender=connection.number,
+            is_chat_send=is_chat_send,
         )
         self.runs[run.run_id] = live
-        await connection.respond(request.id, run.accepted())
+        await connection.respond(request.id, run.sent() if is_chat_send else run.accepted())
         live.task = self._spawn(self._play(live))
 
     def _continue(self, session: Session) -> None:
@@ -343,7 +350,8 @@ class SmallGateway(GatewayServer):
         """Ask the model once more, as the gateway does, and give up."""
         if disposition == "empty":
             live.session.add_text(live.run, "")
-        frames = live.run.no_answer(disposition)
+        tell = live.run.chat_no_answer if live.is_chat_send else live.run.no_answer
+        frames = tell(disposition)
         live.end_without_answer(disposition)
         await self._broadcast(*frames)
 
@@ -357,7 +365,7 @@ class SmallGateway(GatewayServer):
     async def _respond_last(self, live: LiveRun) -> None:
         """Send the last response to who asked, if that connection is still there."""
         for client in self._open_clients():
-            if client.number == live.sender and live.response:
+            if client.number == live.sender and live.response and not live.is_chat_send:
                 await client.send(live.response)
 
     async def _abort(self, request: Request) -> None:

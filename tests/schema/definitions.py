@@ -29,6 +29,9 @@ PARAMS: Final[Mapping[str, str]] = {
 }
 """Method -> what its params must be."""
 
+EXTRA_PARAMS: Final[Mapping[str, frozenset[str]]] = {"chat.send": frozenset({"workContext"})}
+"""Method -> params that the gateway takes although the published schema is older than them."""
+
 RESULTS: Final[Mapping[str, str]] = {
     "agent.identity.get": "AgentIdentityResult",
     "agents.list": "AgentsListResult",
