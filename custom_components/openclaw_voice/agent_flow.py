@@ -10,30 +10,23 @@ from homeassistant.config_entries import (
     ConfigSubentryFlow,
     SubentryFlowResult,
 )
-from homeassistant.const import CONF_NAME, Platform
+from homeassistant.const import Platform
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .agent_form import Choices, agent_selector, options_schema, read_options
+from .agents import agent_data
 from .assist.context import preview
 from .assist.options import AgentOptions
 from .assist.surroundings import async_place, async_render_instructions
-from .const import CONF_AGENT_ID, CONF_EMOJI
+from .const import CONF_AGENT_ID
 from .coordinator import OpenClawConfigEntry
 from .gateway.errors import GatewayError
 from .gateway.models import AgentInfo, AgentList
 
 CHOICES_LIMIT: Final = 5.0
 """Seconds the gateway has to say what it offers; the form comes without it afterwards."""
-
-
-def agent_data(agent: AgentInfo) -> dict[str, Any]:
-    """Return what the subentry of an agent stores, apart from its options.
-
-    Name and emoji are those the gateway last told, whatever the user calls the agent.
-    """
-    return {CONF_AGENT_ID: agent.agent_id, CONF_NAME: agent.name, CONF_EMOJI: agent.emoji}
 
 
 class AgentSubentryFlow(ConfigSubentryFlow):

@@ -22,8 +22,9 @@ from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from probatio import Secret
 import voluptuous as vol
 
-from .agent_flow import AgentSubentryFlow, agent_data
+from .agent_flow import AgentSubentryFlow
 from .agent_form import agent_selector
+from .agents import agent_data
 from .connect_flow import NO_DEVICE_TOKEN, SECRET_FIELD, ConnectFlow
 from .const import CONF_AGENTS, CONF_BOOTSTRAP_TOKEN, DOMAIN, SUBENTRY_AGENT
 from .discovery import DiscoveredGateway, is_away, may_have_moved

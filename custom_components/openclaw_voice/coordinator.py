@@ -17,7 +17,8 @@ from homeassistant.const import CONF_URL
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 
-from .const import DOMAIN, LOGGER, SUBENTRY_AGENT
+from .agents import AgentDirectory, agents_of
+from .const import DOMAIN, LOGGER
 from .entry_data import CREDENTIALS, async_connection_settings, entry_data
 from .exceptions import setup_error
 from .gateway.client import ClientSnapshot, ClientState, GatewayClient
@@ -67,6 +68,9 @@ class GatewayCoordinator:
         """Category of what last stood in the way of a connection, also when it is over."""
 
         self.issues = GatewayIssues(hass, entry)
+        self.directory = AgentDirectory(hass, entry, client, self.issues)
+        """Which agents the gateway has, and what it calls them."""
+
         self._hass = hass
         self._entry = entry
         self._data: Mapping[str, Any] = entry.data
@@ -115,6 +119,7 @@ class GatewayCoordinator:
             # Home Assistant cancels the task above when a setup fails.
             raise setup_error(err) from err
         self._register_device()
+        self.directory.async_start()
         self._on_snapshot(self.client.snapshot)
         self._entry.async_on_unload(self.client.subscribe(self._on_snapshot))
         # Before Home Assistant cancels tasks: turns end with their text, runs are aborted.
@@ -159,22 +164,27 @@ class GatewayCoordinator:
 
         @callback
         def add_new() -> None:
-            for subentry_id, subentry in self._entry.subentries.items():
-                if subentry.subentry_type == SUBENTRY_AGENT and subentry_id not in seen:
-                    seen.add(subentry_id)
-                    add(subentry)
+            for agent in agents_of(self._entry):
+                if agent.subentry_id not in seen:
+                    seen.add(agent.subentry_id)
+                    add(agent)
 
         add_new()
         return _listen(self._agent_listeners, add_new)
 
     @callback
     def async_update_agents(self) -> None:
-        """Bring in agents that were added to the entry. Nothing else is touched.
+        """Bring in agents that were added to the entry, and new titles. Nothing else is touched.
 
         Home Assistant itself takes away the device and the entities of a removed one.
         """
+        self.directory.async_update()
         for add_new in list(self._agent_listeners):
             add_new()
+
+    def is_vanished(self, agent_id: str) -> bool:
+        """Return whether the gateway no longer has an agent; its turns can only fail."""
+        return self.directory.is_vanished(agent_id)
 
     @callback
     def _on_snapshot(self, snapshot: ClientSnapshot) -> None:
@@ -187,6 +197,7 @@ class GatewayCoordinator:
             self._register_device()
             self._store_device_token(snapshot.hello)
             self._end_reauth()
+            self.directory.async_read()
         elif snapshot.state is ClientState.REFUSED and isinstance(
             snapshot.error, CredentialsRejectedError
         ):

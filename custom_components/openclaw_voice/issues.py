@@ -1,5 +1,6 @@
 """What only a person can change, told under Repairs, and taken back as soon as it is over."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 import re
 from typing import Final
@@ -24,6 +25,7 @@ OLDEST_TESTED: Final = "2026.9.6"
 
 AWAY: Final = "gateway_away"
 OUTDATED: Final = "gateway_outdated"
+VANISHED: Final = "agent_vanished"
 BLOCKED: Final = (
     "certificate_changed",
     "gateway_misconfigured",
@@ -40,6 +42,7 @@ Rejected credentials are not among them: Home Assistant asks for new ones by re-
 """
 
 ISSUES: Final = (*BLOCKED, AWAY, OUTDATED)
+"""Those of the gateway itself; the others are raised for each agent."""
 
 _AWAY_SINCE: Final[HassKey[dict[str, datetime]]] = HassKey(f"{DOMAIN}_away_since")
 """By entry id. Outlives the coordinator, which is made anew whenever a setup is tried again."""
@@ -88,6 +91,21 @@ class GatewayIssues:
         self._not_away()
         for kind in ISSUES:
             self._delete(kind)
+        self.async_show_vanished({})
+
+    @callback
+    def async_show_vanished(self, agents: Mapping[str, str]) -> None:
+        """Raise an issue for each agent that is gone (titles by subentry id), and no other."""
+        prefix = f"{self._issue_id(VANISHED)}_"
+        raised = {
+            issue_id.removeprefix(prefix)
+            for domain, issue_id in ir.async_get(self._hass).issues
+            if domain == DOMAIN and issue_id.startswith(prefix)
+        }
+        for subentry_id in raised - agents.keys():
+            self._delete(VANISHED, subentry_id)
+        for subentry_id, title in agents.items():
+            self._raise(VANISHED, ir.IssueSeverity.WARNING, subentry_id, agent=title)
 
     def _show_blocked(self, error: GatewayError | None) -> None:
         """Raise the issue for an error, if there is one for it, and none for another error."""
@@ -123,23 +141,29 @@ class GatewayIssues:
         else:
             self._delete(OUTDATED)
 
-    def _raise(self, kind: str, severity: ir.IssueSeverity, **placeholders: str) -> None:
+    def _raise(
+        self,
+        kind: str,
+        severity: ir.IssueSeverity,
+        subentry_id: str | None = None,
+        **placeholders: str,
+    ) -> None:
         ir.async_create_issue(
             self._hass,
             DOMAIN,
-            self._issue_id(kind),
-            data={"entry_id": self._entry.entry_id},
-            is_fixable=kind in BLOCKED,
+            self._issue_id(kind, subentry_id),
+            data={"entry_id": self._entry.entry_id, "subentry_id": subentry_id},
+            is_fixable=kind in BLOCKED or kind == VANISHED,
             severity=severity,
             translation_key=kind,
             translation_placeholders={"gateway": self._entry.title, **placeholders},
         )
 
-    def _delete(self, kind: str) -> None:
-        ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(kind))
+    def _delete(self, kind: str, subentry_id: str | None = None) -> None:
+        ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(kind, subentry_id))
 
-    def _issue_id(self, kind: str) -> str:
-        return f"{kind}_{self._entry.entry_id}"
+    def _issue_id(self, kind: str, subentry_id: str | None = None) -> str:
+        return "_".join(filter(None, (kind, self._entry.entry_id, subentry_id)))
 
 
 def is_older(version: str, other: str) -> bool:

@@ -1,11 +1,13 @@
-"""Trying again after a person has done what an issue asked for."""
+"""Trying again after a person has done what an issue asked for, and parting with an agent."""
 
 from typing import Final, override
 
 from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
 
+from .const import CONF_AGENT_ID
 from .coordinator import OpenClawConfigEntry
 from .gateway.errors import GatewayError
 
@@ -15,8 +17,12 @@ NOT_SOLVED: Final = "not_solved"
 async def async_create_fix_flow(
     _: HomeAssistant, __: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
-    """Return the flow of an issue: all that can be submitted are alike."""
-    return TryAgainFlow(str((data or {}).get("entry_id")))
+    """Return the flow of an issue: of an agent that is gone, or of a gateway to be tried again."""
+    data = data or {}
+    entry_id, subentry_id = str(data.get("entry_id")), data.get("subentry_id")
+    if subentry_id is not None:
+        return VanishedAgentFlow(entry_id, str(subentry_id))
+    return TryAgainFlow(entry_id)
 
 
 class TryAgainFlow(ConfirmRepairFlow):
@@ -47,3 +53,51 @@ class TryAgainFlow(ConfirmRepairFlow):
         except GatewayError:
             return False
         return True
+
+
+class VanishedAgentFlow(RepairsFlow):
+    """Removes an agent that the gateway no longer has, or looks once more."""
+
+    def __init__(self, entry_id: str, subentry_id: str) -> None:
+        """Ask about the agent of a subentry."""
+        self._entry_id = entry_id
+        self._subentry_id = subentry_id
+
+    async def async_step_init(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Ask what to do."""
+        issue = ir.async_get(self.hass).async_get_issue(self.handler, self.issue_id)
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["remove", "keep"],
+            description_placeholders=issue.translation_placeholders if issue else None,
+        )
+
+    async def async_step_remove(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Remove the agent from Home Assistant, with its device and entities."""
+        entry = self._entry()
+        if entry is not None and self._subentry_id in entry.subentries:
+            self.hass.config_entries.async_remove_subentry(entry, self._subentry_id)
+        return self.async_create_entry(data={})
+
+    async def async_step_keep(self, _: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Ask the gateway once more. The issue stays when the agent is still gone."""
+        if await self._async_is_back():
+            return self.async_create_entry(data={})
+        return self.async_abort(reason=NOT_SOLVED)
+
+    async def _async_is_back(self) -> bool:
+        """Return whether there is nothing left to repair."""
+        entry = self._entry()
+        if entry is None or (subentry := entry.subentries.get(self._subentry_id)) is None:
+            return True
+        if entry.state is not ConfigEntryState.LOADED:
+            return False
+        directory = entry.runtime_data.directory
+        try:
+            await directory.async_read_now()
+        except GatewayError:
+            return False
+        return not directory.is_vanished(subentry.data[CONF_AGENT_ID])
+
+    def _entry(self) -> OpenClawConfigEntry | None:
+        return self.hass.config_entries.async_get_entry(self._entry_id)

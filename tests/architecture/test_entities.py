@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.openclaw_voice.exceptions import CONNECTION_ERRORS
 from custom_components.openclaw_voice.gateway.client import ClientState
-from custom_components.openclaw_voice.issues import AWAY, BLOCKED, ISSUES, OUTDATED
+from custom_components.openclaw_voice.issues import AWAY, BLOCKED, ISSUES, OUTDATED, VANISHED
 from custom_components.openclaw_voice.repairs import NOT_SOLVED
 from custom_components.openclaw_voice.sensor import NO_ERROR, SENSORS
 
@@ -82,13 +82,19 @@ def test_icons_have_the_form_of_icons() -> None:
 def test_every_issue_has_its_texts() -> None:
     """One that can be submitted has them in its flow."""
     issues = EN["issues"]
-    assert issues.keys() == set(ISSUES)
+    assert issues.keys() == {*ISSUES, VANISHED}
     for kind in BLOCKED:
         flow = issues[kind]["fix_flow"]
         assert flow["abort"].keys() == {NOT_SOLVED}
         assert flow["step"]["confirm"].keys() == {"title", "description"}
     for kind in (AWAY, OUTDATED):
         assert issues[kind]["description"]
+    flow = issues[VANISHED]["fix_flow"]
+    assert flow["abort"].keys() == {NOT_SOLVED}
+    assert flow["step"].keys() == {"init"}
+    assert flow["step"]["init"]["description"]
+    assert flow["step"]["init"]["menu_options"].keys() == {"keep", "remove"}
+    assert "{agent}" in issues[VANISHED]["title"]
     assert all("{gateway}" in issue["title"] for issue in issues.values())
 
 
