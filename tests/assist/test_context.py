@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, strategies as st
@@ -33,6 +34,7 @@ from custom_components.openclaw_voice.assist.context import (
 from custom_components.openclaw_voice.assist.options import AgentOptions, ContextField, When
 from custom_components.openclaw_voice.assist.question import Origin, Person, Place, Question
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "context.md"
 NOW = datetime(2026, 11, 20, 18, 5, 59, tzinfo=ZoneInfo("Europe/Berlin"))
 TIME = "Friday, 2026-11-20 18:05, Europe/Berlin (UTC+01:00)"
 KITCHEN = Origin(
@@ -80,6 +82,11 @@ def meanwhile(**beside: object) -> str:
 def test_a_spoken_turn_says_how_to_speak_and_what_is_known() -> None:
     """The whole text, word for word: agents get used to it."""
     assert told() == f"{VOICE_INSTRUCTION}\n\n{FACTS}"
+
+
+def test_the_documentation_shows_what_is_told() -> None:
+    """People decide by it what they send."""
+    assert f"\n```\n{told()}\n```\n" in DOCUMENTATION.read_text(encoding="utf-8")
 
 
 def test_a_typed_turn_has_no_rules_of_speech() -> None:
