@@ -6,7 +6,6 @@ TaskError                    .placeholders of the sentence about it
         AttachmentTooLargeError
         AttachmentsTooLargeError  all together
     NoAnswerError            the agent decided not to answer
-    LateAnswerError          it goes on, and its answer comes too late for who asked
     WrongFormError           the answer is not in the form that was asked for
 """
 
@@ -65,12 +64,6 @@ class NoAnswerError(TaskError):
     """The agent decided not to answer."""
 
     category = "no_answer"
-
-
-class LateAnswerError(TaskError):
-    """The agent still works on it, and who asked waits no longer."""
-
-    category = "answer_late"
 
 
 class WrongFormError(TaskError):
