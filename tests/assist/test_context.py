@@ -30,6 +30,7 @@ from custom_components.openclaw_voice.assist.context import (
     build_work_context,
     one_line,
     preview,
+    room_for_unheard,
 )
 from custom_components.openclaw_voice.assist.options import AgentOptions, ContextField, When
 from custom_components.openclaw_voice.assist.question import Origin, Person, Place, Question
@@ -225,9 +226,23 @@ def test_a_session_learns_what_was_said_aside_and_what_nobody_heard() -> None:
         [
             VOICE_INSTRUCTION,
             f"{SAID_ASIDE_TITLE}\n- Person: How warm is it?",
-            f"{UNHEARD_TITLE}\n- You: late 1\n- You: late 2\n- You: late 3",
+            f"{UNHEARD_TITLE}\n- You: late 0\n- You: late 1\n- You: late 2",
         ]
     )
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_there_is_room_for_as_many_unheard_answers_as_are_told(asks: bool) -> None:
+    """Whoever notes that they were told needs to know; the others are told in the next turn."""
+    options = replace(NONE, asks_before_risk=asks)
+    beside = Meanwhile(unheard=tuple(f"late-{number}" for number in range(9)))
+    text = (
+        build_work_context(question(), options, NOW, beside)
+        if asks
+        else build_instructions(question(), options, now=NOW, meanwhile=beside)
+    )
+    told_ones = [number for number in range(9) if f"late-{number}" in text]
+    assert told_ones == list(range(room_for_unheard(options)))
 
 
 def test_what_goes_on_comes_before_the_extra_prompt() -> None:
@@ -274,11 +289,11 @@ def test_work_context_names_room_person_and_time_first() -> None:
     ]
 
 
-def test_work_context_names_the_open_task_and_the_last_unheard_answer() -> None:
+def test_work_context_names_the_open_task_and_the_first_unheard_answer() -> None:
     """Shortened, after room, person and time."""
     beside = Meanwhile(
         task="Book\na table",
-        unheard=("one", "y" * 500),
+        unheard=("y" * 500, "later"),
         last_messages=(Said(text="secret", is_answer=False),),
     )
     lines = build_work_context(question(), ALL, NOW, beside).splitlines()

@@ -107,7 +107,7 @@ class Meanwhile:
     """In the side session, which is over; the last six are told."""
 
     unheard: tuple[str, ...] = field(default=(), repr=False)
-    """Late answers nobody could hear; the last three are told."""
+    """Late answers nobody could hear; the first `room_for_unheard` are told."""
 
 
 NOTHING_MEANWHILE: Final = Meanwhile()
@@ -153,13 +153,11 @@ def build_work_context(
     """Return what goes with a message that takes no instructions, at most `MAX_WORK_CONTEXT`.
 
     Room, person and time come first. A line that does not fit is left out as a whole. Of what goes
-    on beside the turn there is room for the task and the last answer nobody has heard.
+    on beside the turn there is room for the task and one answer nobody has heard.
     """
     facts = dict(_facts(question.origin, question.language, options, now))
     facts["Your open task"] = one_line(meanwhile.task or "", MAX_WORK_LINE)
-    facts["Your late answer nobody heard"] = one_line(
-        "".join(meanwhile.unheard[-1:]), MAX_WORK_LINE
-    )
+    facts["Your late answer nobody heard"] = one_line("".join(meanwhile.unheard[:1]), MAX_WORK_LINE)
     if ContextField.EXTRA in options.context:
         facts["Added"] = one_line(question.extra_instructions or "", MAX_WORK_CONTEXT)
     text = ""
@@ -171,6 +169,11 @@ def build_work_context(
         if len(longer) <= MAX_WORK_CONTEXT:
             text = longer
     return text
+
+
+def room_for_unheard(options: AgentOptions) -> int:
+    """Return how many late answers nobody has heard are told in one turn; the others wait."""
+    return 1 if options.asks_before_risk else MAX_UNHEARD
 
 
 def preview(
@@ -224,7 +227,7 @@ def _going_on(meanwhile: Meanwhile) -> Iterator[str]:
         yield f"{TASK_TITLE} {one_line(meanwhile.task, MAX_TASK)}"
     yield _list(LAST_MESSAGES_TITLE, _messages(meanwhile.last_messages))
     yield _list(SAID_ASIDE_TITLE, _messages(meanwhile.said_aside))
-    unheard = meanwhile.unheard[-MAX_UNHEARD:]
+    unheard = meanwhile.unheard[:MAX_UNHEARD]
     yield _list(UNHEARD_TITLE, (("You", one_line(text, MAX_UNHEARD_TEXT)) for text in unheard))
 
 
