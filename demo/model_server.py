@@ -75,6 +75,7 @@ class ModelServer:
         """Prepare a server on a free port of 127.0.0.1, or on a socket that is bound already."""
         self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self._exchanges: list[_Exchange] = []
+        self._taught: dict[str, str] = {}
         app = web.Application(client_max_size=MAX_REQUEST_BYTES)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", _list_models)
@@ -108,6 +109,15 @@ class ModelServer:
         """Every request so far, in order. May be read from another thread."""
         return tuple(exchange.record() for exchange in tuple(self._exchanges))
 
+    def teach(self, question: str, directive: str) -> None:
+        """Let a question stand for a directive of `demo.script`, also when it is heard a little wrong.
+
+        For questions that are spoken. May be called from another thread; what was taught last wins.
+        """
+        self._taught = {question: directive} | {
+            known: other for known, other in self._taught.items() if known != question
+        }
+
     async def wait_for(
         self, is_wanted: Callable[[Sequence[ModelRequest]], bool], *, limit: float
     ) -> None:
@@ -125,7 +135,7 @@ class ModelServer:
         body: JsonObject = await request.json()
         exchange = _Exchange(messages=tuple(body.get("messages", ())))
         self._exchanges.append(exchange)
-        reply = reply_to(exchange.messages)
+        reply = reply_to(exchange.messages, dict(self._taught))
         if isinstance(reply, Fail):
             exchange.is_complete = True
             return _error(reply.status)

@@ -5,6 +5,7 @@ question instead; it ends with its line:
 
     MODEL:SAY <text>            exactly this text
     MODEL:SLOW <ms> <n>         n words, one every ms milliseconds
+    MODEL:PACE <n/s> <n> <word> n words in sentences of ten, so many a second, about the word
     MODEL:LONG <chars>          so many characters of numbered sentences
     MODEL:MD                    markdown, umlauts, emoji and a table
     MODEL:TOOL <name> <json>    some text and a call of this tool; after its result, an answer that quotes it
@@ -13,12 +14,16 @@ question instead; it ends with its line:
     MODEL:EMPTY                 no text at all
     MODEL:FAIL <status>         an HTTP error
     MODEL:HANG <seconds>        nothing for so long, then a word
+
+A question that is spoken cannot hold one: then a test teaches beforehand which words stand for which directive.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 import re
 from typing import Any, Final
+
+from .voice.likeness import share_heard
 
 type JsonObject = dict[str, Any]
 
@@ -33,6 +38,10 @@ MAX_PIECES: Final = 400
 
 TOOL_PREFACE: Final = "Let me look that up."
 QUOTED_RESULT_CHARS: Final = 200
+SENTENCE_WORDS: Final = 10
+
+TAUGHT_SHARE: Final = 0.75
+"""How many words of a question that stands for a directive must be there."""
 
 MARKDOWN: Final = (
     "# Küchenlicht 💡\n\nDas Licht ist **an**. A list:\n\n- one *item*\n- another `item`\n\n"
@@ -87,17 +96,32 @@ class Hang:
 type Reply = Say | CallTool | Fail | Hang
 
 
-def reply_to(messages: Sequence[JsonObject]) -> Reply:
-    """Decide the answer to one request."""
+def reply_to(messages: Sequence[JsonObject], taught: Mapping[str, str] | None = None) -> Reply:
+    """Decide the answer to one request.
+
+    Args:
+        messages: Those of the request.
+        taught: Directives by the question that stands for them, which may be heard a little wrong.
+    """
     if (result := tool_result(messages)) is not None:
         first_line = (result.splitlines() or [""])[0]
         return Say(pieces=words(f"The tool answered: {first_line[:QUOTED_RESULT_CHARS]}".rstrip()))
-    question = user_text(messages)
+    question = _meant(user_text(messages), taught or {})
     directives = list(_DIRECTIVE.finditer(question))
     if not directives:
         return Say(pieces=words(plain_answer(question)), pause=WORD_PAUSE)
     name, argument = directives[-1].groups(default="")
     return _scripted(name, argument.strip())
+
+
+def _meant(question: str, taught: Mapping[str, str]) -> str:
+    """Return the directive that a question stands for, or the question."""
+    if _DIRECTIVE.search(question):
+        return question
+    for words_of_it, directive in taught.items():
+        if share_heard(words_of_it, question) >= TAUGHT_SHARE:
+            return directive
+    return question
 
 
 def plain_answer(question: str) -> str:
@@ -146,6 +170,9 @@ def _scripted(name: str, argument: str) -> Reply:
             pause_ms, count = int(fields[0]), int(fields[1])
             pieces = words(" ".join(f"word{number}" for number in range(1, count + 1)))
             return Say(pieces=pieces, pause=pause_ms / 1000)
+        case "PACE":
+            pace, count, word = float(fields[0]), int(fields[1]), fields[2]
+            return Say(pieces=words(_sentences(count, word)), pause=1 / pace)
         case "LONG":
             return Say(pieces=_joined(words(_numbered_sentences(int(fields[0])))))
         case "MD":
@@ -168,6 +195,18 @@ def _scripted(name: str, argument: str) -> Reply:
             return Hang(seconds=float(fields[0]))
         case _:
             return Say(pieces=words(f"This model knows no directive {name}."))
+
+
+def _sentences(count: int, word: str) -> str:
+    """Return so many words in sentences of ten; a last one may be shorter."""
+    wheel = ("and", "then", "we", "speak", "of", word, "for", "a", "little", "while")
+    texts: list[str] = []
+    for number in range(count):
+        text = wheel[number % SENTENCE_WORDS]
+        is_first = number % SENTENCE_WORDS == 0
+        is_last = number % SENTENCE_WORDS == SENTENCE_WORDS - 1 or number == count - 1
+        texts.append((text.capitalize() if is_first else text) + ("." if is_last else ""))
+    return " ".join(texts)
 
 
 def _numbered_sentences(chars: int) -> str:

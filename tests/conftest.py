@@ -11,7 +11,7 @@ import pytest
 # The test plugin brings a package named custom_components of its own. The first import wins.
 import custom_components.openclaw_voice  # noqa: F401  imported for that effect
 
-pytest_plugins = ["tests.real"]
+pytest_plugins = ["tests.real", "tests.real_voice"]
 
 
 @pytest.fixture

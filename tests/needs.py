@@ -2,8 +2,8 @@
 
 `scripts/test` loads this plugin; a plain pytest run does not, and sets up nothing. A test says
 what it needs by its marker, `@pytest.mark.e2e("gateway")` with the names of parts of
-`scripts/setup`. Without names the fixtures `real_gateway` and `real_home_assistant` tell, and where
-the test has neither (it may ask for them later) it needs both.
+`scripts/setup`. Without names the fixtures of the real things tell, and where the test has none of
+them (it may ask for them later) it needs the gateway and Home Assistant.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,12 @@ import subprocess
 import pytest
 
 SETUP = Path(__file__).parents[1] / "scripts" / "setup"
-PART_OF_FIXTURE = {"real_gateway": "gateway", "real_home_assistant": "home-assistant"}
+PART_OF_FIXTURE = {
+    "real_gateway": "gateway",
+    "real_home_assistant": "home-assistant",
+    "_recogniser": "speech",
+    "_satellite": "speech",
+}
 
 
 def parts_of(item: pytest.Item) -> set[str]:
@@ -23,7 +28,7 @@ def parts_of(item: pytest.Item) -> set[str]:
         return set()
     fixtures: Iterable[str] = getattr(item, "fixturenames", ())
     from_fixtures = {PART_OF_FIXTURE[name] for name in fixtures if name in PART_OF_FIXTURE}
-    return {*marker.args} or from_fixtures or {*PART_OF_FIXTURE.values()}
+    return {*marker.args} or from_fixtures or {"gateway", "home-assistant"}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

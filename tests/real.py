@@ -52,6 +52,13 @@ class _Listener(_Socket):
         return _Socket(self.family, self.type, self.proto, fileno=fd), address
 
 
+def listener() -> socket.socket:
+    """Return a socket on a free port of 127.0.0.1, for a server that outlives a test."""
+    bound = _Listener()
+    bound.bind(("127.0.0.1", 0))
+    return bound
+
+
 class LoopThread:
     """An event loop in a thread of its own."""
 
@@ -96,9 +103,7 @@ def loop_thread() -> Generator[LoopThread]:
 @pytest.fixture(scope="session")
 def model_server(loop_thread: LoopThread) -> Generator[ModelServer]:
     """Return the model server that the real gateway asks."""
-    listener = _Listener()
-    listener.bind(("127.0.0.1", 0))
-    server = ModelServer(listener=listener)
+    server = ModelServer(listener=listener())
     loop_thread.run(server.__aenter__())
     yield server
     loop_thread.run(server.__aexit__())

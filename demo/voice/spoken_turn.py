@@ -9,15 +9,10 @@ from typing import Final
 
 from ..client import HomeAssistantClient, HomeAssistantError, JsonObject
 from ..turn import Delta, PipelineEvent, TurnEvent, turn_events
+from .microphone import speak_into
 from .programs import decode
 from .sound import RATE, Sound
 from .timeline import Timeline
-
-PIECE: Final = 0.1
-"""Seconds of sound sent at a time, as a microphone would."""
-
-TRAILING_SILENCE: Final = 30.0
-"""Seconds of silence that follow a question at most; Assist needs about one to know that it has ended."""
 
 SOUND_LIMIT: Final = 60.0
 """Seconds for the rest of the answer's sound after the turn has ended."""
@@ -123,17 +118,13 @@ class SpokenTurnRunner:
         """Send the question as a microphone would, and silence until the turn has ended."""
         if question is None:
             return
-        begin = time.monotonic()
-        sent = 0.0
-        for is_question, sound in ((True, question), (False, Sound.silence(TRAILING_SILENCE))):
-            for piece in sound.pieces(PIECE):
-                await self._client.send_audio(handler_id, piece)
-                sent += PIECE
-                await asyncio.sleep(max(0.0, begin + sent - time.monotonic()))
-                if self.turn.recognised:
-                    return
-            if is_question:
-                self.turn.timeline.asked = self._now()
+        timeline = self.turn.timeline
+        await speak_into(
+            lambda piece: self._client.send_audio(handler_id, piece),
+            question,
+            is_over=lambda: bool(timeline.speech_ended),
+            on_end=lambda: setattr(timeline, "asked", self._now()),
+        )
 
     async def _listen(self, url: str) -> None:
         """Fetch the answer's sound and note when its first and last part came."""

@@ -132,3 +132,14 @@ async def test_waiting_for_a_request_has_a_limit(server: ModelServer) -> None:
     """A test that waits for what never comes fails."""
     with pytest.raises(TimeoutError):
         await server.wait_for(lambda requests: len(requests) > 0, limit=0.1)
+
+
+async def test_a_spoken_question_may_stand_for_a_directive(
+    session: aiohttp.ClientSession, server: ModelServer
+) -> None:
+    """What was taught last wins."""
+    server.teach("Tell me a story", "MODEL:SAY once")
+    server.teach("Tell me a story", "MODEL:SAY once more")
+    assert content(await chunks(session, server, "tell me a story")) == "once more"
+    (request,) = server.requests
+    assert request.user_text == "tell me a story"

@@ -182,3 +182,28 @@ def test_failures_are_scripted_too() -> None:
 def test_words_join_to_the_text(text: str) -> None:
     """Nothing of the white space is lost."""
     assert "".join(words(text)) == text
+
+
+def test_a_paced_answer_is_made_of_sentences() -> None:
+    """So many words, so many a second, and the word that tells one answer from another."""
+    reply = reply_to(first_turn("MODEL:PACE 40 25 harbour"))
+    assert isinstance(reply, Say)
+    assert (reply.pause, len(reply.pieces)) == (0.025, 25)
+    text = "".join(reply.pieces)
+    assert text.startswith("And then we speak of harbour for a little while. And then ")
+    assert text.count(".") == 3
+    assert text.endswith("we speak of.")
+
+
+@pytest.mark.parametrize(
+    ("question", "pieces"),
+    [
+        ("Show me the table now", ("taught",)),
+        ("show me a table now", ("taught",)),
+        ("MODEL:SAY other", ("other",)),
+    ],
+)
+def test_a_question_may_stand_for_a_directive(question: str, pieces: tuple[str, ...]) -> None:
+    """One word heard wrong does no harm, and other questions are what they are."""
+    taught = {"Show me the table now": "MODEL:SAY taught"}
+    assert reply_to(first_turn(question), taught) == Say(pieces=pieces)

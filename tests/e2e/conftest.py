@@ -11,8 +11,13 @@ from demo.gateway import GatewayProcess
 from demo.home_assistant import HomeAssistantProcess
 from demo.stage import PIPELINE_NAME, Agent, add_gateway
 from demo.turn import Delta, MessageStarted, TurnEnded
+from demo.voice.pipeline import prefer_voice
+from demo.voice.room import SatelliteEntity, add_satellite
+from demo.voice.satellite import Satellite
+from demo.voice.server import VoiceServer
 
 COMPLAINT = re.compile(r"^\S+ \S+ (WARNING|ERROR|CRITICAL) .*\[custom_components\.openclaw_voice")
+VOICE_PIPELINE_NAME = f"{PIPELINE_NAME} aloud"
 OUR_CODE = re.compile(r'File ".*custom_components/openclaw_voice/')
 
 
@@ -59,6 +64,22 @@ async def agent(client: HomeAssistantClient, real_gateway: GatewayProcess) -> Ag
     await client.wait_for_state(agent.entity_id, lambda state: state != "unavailable")
     await client.prefer_agent(agent.entity_id, name=PIPELINE_NAME)
     return agent
+
+
+@pytest.fixture
+async def voice_pipeline(
+    client: HomeAssistantClient, agent: Agent, voice_server: VoiceServer
+) -> str:
+    """Return the id of the preferred pipeline, which hears, asks our agent, and speaks."""
+    return await prefer_voice(client, agent.entity_id, voice_server, name=VOICE_PIPELINE_NAME)
+
+
+@pytest.fixture
+async def kitchen(
+    client: HomeAssistantClient, satellite: Satellite, voice_pipeline: str
+) -> SatelliteEntity:
+    """Return the satellite's entity, in the kitchen, idle, with the pipeline that speaks."""
+    return await add_satellite(client, satellite, area="Kitchen")
 
 
 @pytest.fixture(autouse=True)
