@@ -11,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.openclaw_voice import agent_flow
-from custom_components.openclaw_voice.assist.options import AgentOptions, ContextField
+from custom_components.openclaw_voice.assist.options import OPTION_NAMES, AgentOptions, ContextField
 from tests.fakes.frames import accepted, ended, response_ok, said, started
 from tests.fakes.gateway import Expect, ScriptedGateway, drop, wait_for
 from tests.fakes.refusals import missing_scope
@@ -344,7 +344,10 @@ async def test_options_are_changed_while_the_gateway_is_away(
     assert result["reason"] == "reconfigure_successful"
     data = entry.subentries["subentry-main"].data
     expected = {name: value for part in OTHERS.values() for name, value in part.items()}
-    assert data == {"agent_id": "main", "model": "cloud/big", "thinking": "high"} | expected
+    assert {name: data[name] for name in OPTION_NAMES} == expected | {
+        "model": "cloud/big",
+        "thinking": "high",
+    }
     assert entry.runtime_data.client.snapshot.state == "retry_wait"
     form = await change(hass, entry)
     assert shown(form) == OTHERS
@@ -396,7 +399,7 @@ async def test_a_template_that_cannot_be_read_is_refused(
     form = await change(hass, entry)
     with pytest.raises(InvalidData):
         await submit(hass, form, JUST_SUBMIT | {"conversation": {"instructions": "{{ x"}})
-    assert entry.subentries["subentry-main"].data == {"agent_id": "main"}
+    assert AgentOptions.from_data(entry.subentries["subentry-main"].data) == AgentOptions()
 
 
 async def test_the_form_shows_what_the_agent_is_told_at_a_satellite(
