@@ -2,15 +2,26 @@
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import instance_id
+from homeassistant.helpers import config_validation as cv, instance_id
+from homeassistant.helpers.typing import ConfigType
 
 from .assist.memory import Memory
+from .const import DOMAIN
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .entry_data import async_connection_settings
 from .gateway.client import GatewayClient
 from .issues import GatewayIssues
+from .services import async_register
 
 PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.CONVERSATION, Platform.SENSOR]
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
+    """Register what is there whether a gateway is set up or not."""
+    async_register(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) -> bool:

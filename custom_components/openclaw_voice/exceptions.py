@@ -11,6 +11,7 @@ from homeassistant.exceptions import (
     ConfigEntryError,
     ConfigEntryNotReady,
     HomeAssistantError,
+    ServiceValidationError,
 )
 from homeassistant.helpers.translation import async_get_translations
 
@@ -56,6 +57,21 @@ CONNECTION_ERRORS: Final = sorted(
     }
 )
 """Categories of the errors that can stand in the way of a connection."""
+
+
+INPUT_ERRORS: Final = frozenset(
+    {
+        "agent_not_loaded",
+        "no_scope",
+        "no_such_agent",
+        "no_such_late_answer",
+        "no_such_person",
+        "not_our_session",
+        "other_agents_session",
+        "too_many_runs",
+    }
+)
+"""Keys of the sentences about what is wrong with the call of an action."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +126,13 @@ def setup_error(error: GatewayError) -> HomeAssistantError:
 def action_error(error: GatewayError) -> HomeAssistantError:
     """Return what an action raises for a gateway error."""
     return _translated(HomeAssistantError, error)
+
+
+def input_error(key: str, **placeholders: str) -> ServiceValidationError:
+    """Return what an action raises for a wrong input; `key` is one of `INPUT_ERRORS`."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+    )
 
 
 def _translated[E: HomeAssistantError](kind: type[E], error: GatewayError) -> E:

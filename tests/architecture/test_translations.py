@@ -17,7 +17,7 @@ from custom_components.openclaw_voice.assist.options import (
 )
 from custom_components.openclaw_voice.assist.session_key import SessionKind
 from custom_components.openclaw_voice.connect_flow import NO_DEVICE_TOKEN
-from custom_components.openclaw_voice.exceptions import _RUN_FAILURES
+from custom_components.openclaw_voice.exceptions import _RUN_FAILURES, INPUT_ERRORS
 from custom_components.openclaw_voice.gateway.models import ModelInfo
 
 from .source import FILES, ROOT, load_json, nodes
@@ -121,7 +121,7 @@ def test_keys_are_slugs() -> None:
 
 def test_exceptions_are_those_the_code_knows() -> None:
     """One sentence for each error, none for errors there are not."""
-    assert EN["exceptions"].keys() == CATEGORIES | set(_RUN_FAILURES.values())
+    assert EN["exceptions"].keys() == CATEGORIES | set(_RUN_FAILURES.values()) | INPUT_ERRORS
 
 
 def test_errors_of_the_flow_are_those_the_code_knows() -> None:

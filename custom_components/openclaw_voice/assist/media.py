@@ -1,0 +1,66 @@
+"""What an action attaches: camera snapshots, images and local media -> what the gateway takes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from homeassistant.components import camera, image, media_source
+from homeassistant.components.conversation import Attachment as MediaFile
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+
+from ..gateway.models import HelloOk, Policy
+from ..gateway.run_request import Attachment
+from .attachments import async_read, check, type_of
+from .task_errors import AttachmentUnreadableError
+
+MEDIA_ID: Final = "media_content_id"
+MEDIA_TYPE: Final = "media_content_type"
+
+_CAMERA: Final = "media-source://camera/"
+_IMAGE: Final = "media-source://image/"
+"""How the media selector names a picture of this moment; an entity id follows."""
+
+
+async def async_fetch(
+    hass: HomeAssistant, items: Sequence[Mapping[str, Any]], hello: HelloOk | None
+) -> tuple[Attachment, ...]:
+    """Return what the media selector has chosen, as the gateway takes it, in the same order.
+
+    Args:
+        hass: Home Assistant.
+        items: Each with `media_content_id`, and `media_content_type` if it is known.
+        hello: Of the gateway, with its limits; None: the usual ones.
+
+    Raises:
+        AttachmentError: Something cannot be read, or is larger than the gateway takes it.
+    """
+    fetched = [await _async_fetch_one(hass, item, hello) for item in items]
+    check(fetched, hello.policy if hello is not None else Policy.from_payload({}))
+    return tuple(fetched)
+
+
+async def _async_fetch_one(
+    hass: HomeAssistant, item: Mapping[str, Any], hello: HelloOk | None
+) -> Attachment:
+    media_id: str = item[MEDIA_ID]
+    name = media_id.rsplit("/", 1)[-1]
+    try:
+        if media_id.startswith(_CAMERA):
+            return _picture(name, await camera.async_get_image(hass, name))
+        if media_id.startswith(_IMAGE):
+            return _picture(name, await image.async_get_image(hass, name))
+        media = await media_source.async_resolve_media(hass, media_id, None)
+    except (HomeAssistantError, LookupError) as err:
+        raise AttachmentUnreadableError(name) from err
+    if media.path is None:
+        # It is somewhere in the internet, or made while it is played.
+        raise AttachmentUnreadableError(name)
+    told = item.get(MEDIA_TYPE) or media.mime_type
+    file = MediaFile(media_content_id=media_id, mime_type=told, path=Path(media.path))
+    return (await async_read(hass, [file], hello))[0]
+
+
+def _picture(name: str, picture: camera.Image | image.Image) -> Attachment:
+    mime_type = type_of(name, picture.content_type)
+    return Attachment(name=name, mime_type=mime_type, content=picture.content)
