@@ -166,10 +166,9 @@ class SatelliteQueue:
         return ()
 
     def _listen(self) -> None:
-        self._listeners = [
-            async_track_state_change_event(self._hass, self._entity_id, self._go_on),
-            async_at_started(self._hass, self._go_on),
-        ]
+        self._listeners = [async_track_state_change_event(self._hass, self._entity_id, self._go_on)]
+        if self._hass.state is not CoreState.running:
+            self._listeners.append(async_at_started(self._hass, self._go_on))
 
     def _unlisten(self) -> None:
         listeners, self._listeners = self._listeners, []
