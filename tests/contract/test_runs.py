@@ -9,7 +9,11 @@ import pytest
 
 from custom_components.openclaw_voice.gateway.chat_run import ChatRun
 from custom_components.openclaw_voice.gateway.client import GatewayClient
-from custom_components.openclaw_voice.gateway.errors import EmptyAnswerError, RunFailedError
+from custom_components.openclaw_voice.gateway.errors import (
+    EmptyAnswerError,
+    RequestError,
+    RunFailedError,
+)
 from custom_components.openclaw_voice.gateway.run_items import (
     ChatDelta,
     ChatFinal,
@@ -225,16 +229,27 @@ async def test_recovers_from_a_restart(
     assert (await client.wait_ready(30)).boot_id != before
 
 
-async def test_files_go_with_a_message(
+async def test_image_goes_with_a_message(
     client: GatewayClient, session_key: str, method: RunMethod
 ) -> None:
-    """An image and a text are taken by either method."""
-    files = (
-        Attachment(name="door.png", mime_type="image/png", content=PIXEL),
-        Attachment(name="note.txt", mime_type="text/plain", content=b"hello file"),
-    )
-    items = await ask(client, session_key, "MODEL:SAY seen", method, files)
+    """Either method takes it."""
+    image = Attachment(name="door.png", mime_type="image/png", content=PIXEL)
+    items = await ask(client, session_key, "MODEL:SAY seen", method, (image,))
     assert messages(items) == ["seen"]
+
+
+async def test_text_file_goes_with_chat_send(client: GatewayClient, session_key: str) -> None:
+    """Its text is added to the message."""
+    note = Attachment(name="note.txt", mime_type="text/plain", content=b"hello file")
+    items = await ask(client, session_key, "MODEL:SAY read", RunMethod.CHAT_SEND, (note,))
+    assert messages(items) == ["read"]
+
+
+async def test_text_file_does_not_go_with_agent(client: GatewayClient, session_key: str) -> None:
+    """The gateway refuses it there."""
+    note = Attachment(name="note.txt", mime_type="text/plain", content=b"hello file")
+    with pytest.raises(RequestError, match="non-image attachments"):
+        await ask(client, session_key, "MODEL:SAY read", RunMethod.AGENT, (note,))
 
 
 async def test_stop_word_is_no_run(client: GatewayClient, session_key: str) -> None:

@@ -1,5 +1,6 @@
 """What a gateway says when it refuses, word for word as recorded."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -214,3 +215,13 @@ def missing_scope(scope: str) -> Refusal:
     """Refuse a method that needs more rights."""
     details = {"code": "MISSING_SCOPE", "missingScope": scope, "requiredScopes": [scope]}
     return Refusal(code="FORBIDDEN", message=f"missing scope: {scope}", details=details)
+
+
+def unwanted_file(method: str, attachments: Iterable[JsonObject]) -> Refusal | None:
+    """A file that the method does not take: `agent` sees images only."""
+    for file in attachments:
+        name, kind = file.get("fileName", "attachment-1"), file["mimeType"]
+        if method == "agent" and not kind.startswith("image/"):
+            why = f"attachment {name}: non-image attachments ({kind}) are not supported"
+            return Refusal(message=f"UnsupportedAttachmentError: {why} on this entrypoint")
+    return None

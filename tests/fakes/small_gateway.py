@@ -21,7 +21,7 @@ from .connection import ABORTED, Request
 from .frames import hello_ok
 from .live_runs import RECOVERY_PROMPT, RECOVERY_TOOL, LiveRun, Session
 from .reads import NEEDED_SCOPE as READS, THINKING, Reads
-from .refusals import Refusal, missing_scope, restarting, still_starting
+from .refusals import Refusal, missing_scope, restarting, still_starting, unwanted_file
 from .server import GatewayServer
 from .stop_words import is_stop_word
 
@@ -247,6 +247,9 @@ class SmallGateway(GatewayServer):
         if run.agent_id not in self.agents:
             message = f'Agent "{run.agent_id}" no longer exists in configuration'
             await connection.refuse(request.id, Refusal(message=message))
+            return
+        if refused := unwanted_file(request.method, params.get("attachments", ())):
+            await connection.refuse(request.id, refused)
             return
         live = LiveRun(
             run=run,

@@ -54,7 +54,7 @@ def test_chat_send_has_a_context_of_quoted_data_instead_of_instructions() -> Non
         "sessionKey": "agent:main:x",
         "idempotencyKey": "1",
         "timeoutMs": 1500,
-        "workContext": {"selection": "k" * 640},
+        "workContext": {"page": "voice", "title": "Home Assistant", "selection": "k" * 640},
     }
 
 

@@ -108,9 +108,9 @@ async def _next_connection(link: RunLink) -> HelloOk:
         except GatewayError:
             if client.is_stopped or (client.is_blocked and not link.is_patient):
                 raise
-            if link.is_patient:
+            if client.is_blocked:
                 await _change_of_state(client)
-            else:
+            elif not link.is_patient:
                 client.warm()
 
 

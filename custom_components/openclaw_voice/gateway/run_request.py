@@ -17,6 +17,9 @@ RUN_DEADLINE: Final = 6 * 3600.0
 MAX_WORK_CONTEXT: Final = 640
 """Characters of `workContext.selection`. Source: gateway protocol 4, "chat.send"."""
 
+WORK_PLACE: Final = {"page": "voice", "title": "Home Assistant"}
+"""Where the user is, as the gateway wants to know it beside the context."""
+
 
 class RunMethod(StrEnum):
     """How a run is started."""
@@ -30,11 +33,16 @@ class RunMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file that goes with a message."""
+    """A file that goes with a message. `RunMethod.AGENT` takes images only."""
 
     name: str
     mime_type: str
     content: bytes = field(repr=False)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the model sees it; the text of another file is added to the message."""
+        return self.mime_type.startswith("image/")
 
     def for_wire(self) -> JsonObject:
         """Return it as the gateway wants it."""
@@ -43,8 +51,7 @@ class Attachment:
             "fileName": whole_characters(self.name),
             "content": b64encode(self.content).decode(),
         }
-        is_image = self.mime_type.startswith("image/")
-        return {"type": "image"} | payload if is_image else payload
+        return {"type": "image"} | payload if self.is_image else payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +115,7 @@ class RunRequest:
         else:
             params["timeoutMs"] = round(self.deadline * MILLISECONDS)
             if context := whole_characters((self.work_context or "")[:MAX_WORK_CONTEXT]):
-                params["workContext"] = {"selection": context}
+                params["workContext"] = WORK_PLACE | {"selection": context}
         if self.thinking:
             params["thinking"] = self.thinking
         if self.attachments:
