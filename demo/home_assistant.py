@@ -40,6 +40,9 @@ homeassistant:
   latitude: 52.5
   longitude: 13.4
   elevation: 34
+  # Its own default would be a folder outside of the configuration when it runs in a container.
+  media_dirs:
+    local: media
 api:
 assist_pipeline:
 automation: !include automations.yaml
@@ -241,6 +244,7 @@ def write_config(folder: Path, port: int) -> None:
     if not configuration.exists():
         configuration.write_text(CONFIGURATION)
         (folder / "automations.yaml").touch()
+        (folder / "media").mkdir()
         # The step "core_config" would set up integrations that need the internet.
         _store(storage, "onboarding", (4, 1), {"done": ["core_config", "analytics", "integration"]})
     _store(storage, "http", (2, 2), _http_settings(port))

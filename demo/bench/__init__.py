@@ -28,6 +28,11 @@ load_s        Seconds from the begin of the entry's setup until its state is `lo
               agents, and setting up the entities. Told by Home Assistant while the entry is reloaded
               after the questions; the median of five. The gateway's part is in it, waiting for a gateway
               that is away is not: then Home Assistant decides when it tries again.
+first_audio   Seconds from sending a question in writing to the first byte of the answer's sound, for an answer
+              of 120 words at 40 words a second. `streaming_s`: spoken sentence by sentence while it
+              comes; `whole_s`: the same answer of the same voice, by a text-to-speech that does not
+              stream, so that it is spoken when it has ended; `ratio`: the first / the second. Medians of
+              three answers. The voice (flite) takes some hundredths of a second for a sentence.
 
 These are measurements and no tests: a missed aim is printed, and is no failure. Another program that works meanwhile shows in all of them.
 """

@@ -6,6 +6,7 @@ import statistics
 from typing import Any, Final
 
 from ..process import DemoError
+from .first_audio import FirstAudio
 
 ADDED_AIM_MS: Final = 5.0
 DELTA_AIM_US: Final = 50.0
@@ -63,6 +64,8 @@ class Figures:
     loads_s: Sequence[float]
     """From the begin of the entry's setup until it was loaded, of every reload."""
 
+    first_audios: Sequence[FirstAudio]
+
     @property
     def added_median_ms(self) -> float:
         """What is added to a piece of text."""
@@ -109,6 +112,22 @@ class Figures:
         """Time until the entry is loaded while the gateway can be reached."""
         return statistics.median(self.loads_s)
 
+    @property
+    def streaming_audio_s(self) -> float:
+        """Time to the first sound of an answer that is spoken while it streams."""
+        return statistics.median(first.streaming_s for first in self.first_audios)
+
+    @property
+    def whole_audio_s(self) -> float:
+        """Time to the first sound of an answer that is spoken when it has ended."""
+        return statistics.median(first.whole_s for first in self.first_audios)
+
+    @property
+    def first_audio_ratio(self) -> float:
+        """Time to the first sound, streaming to whole."""
+        firsts = self.first_audios
+        return ratio([first.streaming_s for first in firsts], [first.whole_s for first in firsts])
+
     def as_json(self) -> JsonObject:
         """Return what `--json` prints."""
         return {
@@ -124,6 +143,11 @@ class Figures:
                 "max_block_ms": round(self.our_block.by_clock, 2),
             },
             "load_s": round(self.load_s, 3),
+            "first_audio": {
+                "streaming_s": round(self.streaming_audio_s, 3),
+                "whole_s": round(self.whole_audio_s, 3),
+                "ratio": round(self.first_audio_ratio, 3),
+            },
         }
 
 
@@ -196,6 +220,10 @@ def table(figures: Figures) -> str:
         ("Gateway reachable, until its entry is loaded", "", ""),
         (f"  median of {len(figures.loads_s)} reloads", f"{figures.load_s:.3f} s", ""),
         ("  longest", f"{max(figures.loads_s):.3f} s", ""),
+        ("From question to first sound, 120 words at 40 a second", "", ""),
+        ("  spoken while the answer streams", f"{figures.streaming_audio_s:.2f} s", ""),
+        ("  spoken when it has ended", f"{figures.whole_audio_s:.2f} s", ""),
+        ("  ratio", f"{figures.first_audio_ratio:.3f}", ""),
     ]  # fmt: skip
     head = f"OpenClaw gateway {figures.gateway_version}, Home Assistant {figures.home_assistant_version}"
     lines = [f"{name:<56}{value:>12}  {note}".rstrip() for name, value, note in rows]

@@ -27,6 +27,7 @@ from . import __doc__ as bench_docs
 from .bare_client import BareClient
 from .comparison import Comparison
 from .figures import Figures, table
+from .first_audio import Listener
 from .our_code import microseconds_per_delta
 
 QUESTIONS: Final = 16
@@ -74,6 +75,10 @@ async def measure(questions: int, folder: Path) -> Figures:
                 await comparison.long_answer(number, LONG_CHARACTERS)
                 for number in range(LONG_ANSWERS)
             ]
+        with step("Listening for the first sound of answers"):
+            listener = await Listener.start(stack, assist, folder / "voice")
+            await listener.add(agent.entity_id)
+            first_audios = await listener.measure()
         with step("Reloading the entry"):
             loads = [await assist.reload_entry(agent.entry_id) for _ in range(LOADS)]
         return Figures(
@@ -86,6 +91,7 @@ async def measure(questions: int, folder: Path) -> Figures:
             long_delta_us=long_delta_us,
             long_answers=long_answers,
             loads_s=loads,
+            first_audios=first_audios,
         )
 
 

@@ -29,7 +29,7 @@ class Recogniser:
     def __init__(self, folder: Path) -> None:
         """Prepare a recogniser that keeps its log in a folder, which is made when it is missing."""
         self.folder = folder
-        self.port = free_port()
+        self.port = 0
         self._child: ChildProcess | None = None
 
     async def __aenter__(self) -> Self:
@@ -55,6 +55,7 @@ class Recogniser:
         if not PYTHON.exists():
             raise StartError("The recogniser is not there: run scripts/setup speech.")
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
         self._child = ChildProcess.start(
             "The recogniser",
             [PYTHON, PROGRAM, str(self.port)],

@@ -33,10 +33,14 @@ class SpokenTurn:
 class SpokenTurnRunner:
     """Runs one turn; iterate `events`, then read `turn`."""
 
-    def __init__(self, client: HomeAssistantClient, pipeline_id: str) -> None:
-        """Prepare a turn at a pipeline that hears and speaks."""
+    def __init__(
+        self, client: HomeAssistantClient, pipeline_id: str, *, conversation_id: str | None = None
+    ) -> None:
+        """Prepare a turn at a pipeline that hears and speaks, in a new conversation by default."""
         self._client = client
-        self._pipeline_id = pipeline_id
+        self._target: JsonObject = {"pipeline": pipeline_id}
+        if conversation_id:
+            self._target["conversation_id"] = conversation_id
         self._start = 0.0
         self._content = bytearray()
         self.turn = SpokenTurn()
@@ -75,7 +79,7 @@ class SpokenTurnRunner:
         tasks: list[asyncio.Task[None]] = []
         self._start = time.monotonic()
         self.turn.timeline.asked = 0.0
-        run = self._client.run_pipeline({**fields, "pipeline": self._pipeline_id})
+        run = self._client.run_pipeline(fields | self._target)
         try:
             async with aclosing(run) as events:
                 async for event in events:

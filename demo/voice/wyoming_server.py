@@ -48,13 +48,14 @@ class WyomingServer(ABC):
 
     def __init__(self, listener: socket.socket | None = None) -> None:
         """Prepare a server on a free port of 127.0.0.1, or on a socket that is bound already."""
-        self._listener = listener or socket.create_server(("127.0.0.1", 0))
+        self._listener = listener
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
         """Listen."""
         self._loop = asyncio.get_running_loop()
+        self._listener = self._listener or socket.create_server(("127.0.0.1", 0))
         self._server = await asyncio.start_server(self._serve, sock=self._listener)
         return self
 
@@ -68,8 +69,8 @@ class WyomingServer(ABC):
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
-        return int(self._listener.getsockname()[1])
+        """The port it listens on; 0 before it does."""
+        return int(self._listener.getsockname()[1]) if self._listener else 0
 
     async def wait_for(self, is_wanted: Callable[[], bool], *, limit: float) -> None:
         """Wait until something here is as wanted. May be called in another thread's loop.

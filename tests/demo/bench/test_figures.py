@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from demo.bench.figures import Block, Figures, LongAnswer, longest_blocks, percentile, ratio, table
+from demo.bench.first_audio import FirstAudio
 from demo.process import DemoError
 
 SHORT = Block(owner="task openclaw gateway reader Connection._read", by_clock=2.0, of_processor=1.0)
@@ -21,6 +22,11 @@ FIGURES = Figures(
     long_delta_us=75.0,
     long_answers=[ANSWER, replace(ANSWER, total_s=4.6, our_block=LONG), ANSWER],
     loads_s=[0.25, 0.1236, 0.1],
+    first_audios=[
+        FirstAudio(streaming_s=0.5, whole_s=4.0),
+        FirstAudio(streaming_s=0.75, whole_s=3.0),
+        FirstAudio(streaming_s=1.0, whole_s=3.1),
+    ],
 )
 
 
@@ -44,6 +50,7 @@ def test_json_has_the_agreed_form() -> None:
         "delta_us": 26.0,
         "long_answer": {"total_s": 4.4, "ratio": 1.1, "max_block_ms": 3.0},
         "load_s": 0.124,
+        "first_audio": {"streaming_s": 0.75, "whole_s": 3.1, "ratio": 0.25},
     }
 
 
