@@ -15,10 +15,10 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from .agent_form import Choices, agent_selector, options_schema, read_options
+from .agent_form import OPEN_SECTION, Choices, agent_selector, options_schema, read_options
 from .agents import agent_data
 from .assist.context import preview
-from .assist.options import AgentOptions
+from .assist.options import MAX_INSTRUCTIONS, AgentOptions
 from .assist.surroundings import async_place, async_render_instructions
 from .const import CONF_AGENT_ID
 from .coordinator import OpenClawConfigEntry
@@ -55,7 +55,7 @@ class AgentSubentryFlow(ConfigSubentryFlow):
         offered = {agent.agent_id: agent for agent in agents.agents if agent.agent_id not in added}
         if user_input is not None and (agent := offered.get(user_input[CONF_AGENT_ID])):
             self._agent = agent
-            return await self._async_show_options(agent.agent_id)
+            return await self._async_begin_options(agent.agent_id)
         if not offered:
             return self.async_abort(reason="no_further_agents")
         selector = agent_selector(offered.values(), multiple=False)
@@ -67,10 +67,12 @@ class AgentSubentryFlow(ConfigSubentryFlow):
         """Show the options as they are stored, also while the gateway is away."""
         data = self._get_reconfigure_subentry().data
         self._options = AgentOptions.from_data(data)
-        return await self._async_show_options(data[CONF_AGENT_ID])
+        return await self._async_begin_options(data[CONF_AGENT_ID])
 
     async def async_step_options(self, user_input: dict[str, dict[str, Any]]) -> SubentryFlowResult:
         """Store the options."""
+        if len(user_input[OPEN_SECTION].get("instructions", "")) > MAX_INSTRUCTIONS:
+            return self._show_options(typed=user_input, error="instructions_too_long")
         options = read_options(user_input, self._options, self._choices).as_data()
         if self.source == SOURCE_RECONFIGURE:
             return self.async_update_and_abort(
@@ -88,11 +90,19 @@ class AgentSubentryFlow(ConfigSubentryFlow):
         """Return the ids of the agents that are there already."""
         return {subentry.unique_id for subentry in self._get_entry().subentries.values()}
 
-    async def _async_show_options(self, agent_id: str) -> SubentryFlowResult:
+    async def _async_begin_options(self, agent_id: str) -> SubentryFlowResult:
         self._choices = await self._async_choices(agent_id)
+        return self._show_options()
+
+    def _show_options(
+        self, *, typed: dict[str, dict[str, Any]] | None = None, error: str | None = None
+    ) -> SubentryFlowResult:
+        """Show the options there are, or what was typed and why it is not taken."""
+        schema = options_schema(self._options, self._choices)
         return self.async_show_form(
             step_id="options",
-            data_schema=options_schema(self._options, self._choices),
+            data_schema=self.add_suggested_values_to_schema(schema, typed),
+            errors={"base": error} if error else None,
             description_placeholders={"told": self._told()},
             last_step=True,
         )

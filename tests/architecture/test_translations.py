@@ -133,6 +133,13 @@ def test_errors_of_the_flow_are_those_the_code_knows() -> None:
     assert set(EN["config"]["error"]) - own <= CATEGORIES
 
 
+def test_errors_of_the_agent_flow_are_those_the_code_knows() -> None:
+    """They are told above the form."""
+    assert section("config_subentries")["error"].keys() == literals_of_keyword(
+        "agent_flow.py", "error"
+    )
+
+
 @pytest.mark.parametrize("name", FLOWS)
 def test_reasons_to_abort_are_those_the_code_gives(name: str) -> None:
     """An unknown reason would be shown as its bare key."""

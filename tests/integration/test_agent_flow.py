@@ -11,7 +11,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.openclaw_voice import agent_flow
-from custom_components.openclaw_voice.assist.options import OPTION_NAMES, AgentOptions, ContextField
+from custom_components.openclaw_voice.assist.options import (
+    MAX_INSTRUCTIONS,
+    OPTION_NAMES,
+    AgentOptions,
+    ContextField,
+)
 from tests.fakes.frames import accepted, ended, response_ok, said, started
 from tests.fakes.gateway import Expect, ScriptedGateway, drop, wait_for
 from tests.fakes.refusals import missing_scope
@@ -400,6 +405,28 @@ async def test_a_template_that_cannot_be_read_is_refused(
     with pytest.raises(InvalidData):
         await submit(hass, form, JUST_SUBMIT | {"conversation": {"instructions": "{{ x"}})
     assert AgentOptions.from_data(entry.subentries["subentry-main"].data) == AgentOptions()
+
+
+async def test_instructions_that_are_too_long_are_refused(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The form keeps what was typed, so that it can be shortened."""
+    entry = await add_entry(hass, friendly)
+    long = "x" * (MAX_INSTRUCTIONS + 1)
+    data = JUST_SUBMIT | {
+        "conversation": {"instructions": long, "only_if_addressed": True},
+        "speech": {"follow_up_limit": 3},
+    }
+    form = await submit(hass, await change(hass, entry), data)
+    assert (form["type"], form["errors"]) == ("form", {"base": "instructions_too_long"})
+    typed = shown(form)
+    assert typed["conversation"]["instructions"] == long
+    assert typed["conversation"]["only_if_addressed"] is True
+    assert typed["speech"] == {"spoken_style": "auto", "follow_up": "auto", "follow_up_limit": 3}
+    typed["conversation"]["instructions"] = long[1:]
+    assert (await submit(hass, form, typed))["reason"] == "reconfigure_successful"
+    options = AgentOptions.from_data(entry.subentries["subentry-main"].data)
+    assert (len(options.instructions), options.follow_up_limit) == (MAX_INSTRUCTIONS, 3)
 
 
 async def test_the_form_shows_what_the_agent_is_told_at_a_satellite(

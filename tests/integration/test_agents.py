@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
@@ -107,7 +107,9 @@ async def test_a_name_of_the_gateway_becomes_the_title_and_the_name_of_the_devic
     device = device_registry.async_get_device_by_identifier((DOMAIN, MAIN), entry.entry_id)
     assert device is not None
     assert device.name == "Clawd"
-    state = hass.states.get("conversation.molty")
+    entity_id = er.async_get(hass).async_get_entity_id("conversation", DOMAIN, MAIN)
+    assert entity_id is not None
+    state = hass.states.get(entity_id)
     assert state is not None
     assert state.name == "Clawd"
 
