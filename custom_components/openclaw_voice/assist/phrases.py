@@ -10,7 +10,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
 
-from .speech import SpeechWords
+from .speech_words import SpeechWords
 
 _DOMAIN: Final = "openclaw_voice"
 _CATEGORY: Final = "common"
@@ -63,6 +63,9 @@ class Phrases:
 
     late_more: str
     """Between late answers that are said together."""
+
+    late_done: str
+    """In place of a late answer in which nothing is left to say."""
 
     late_failed: str
     """In place of a late answer when nothing is known about why there is none."""

@@ -1,0 +1,140 @@
+"""How commands are said, as templates of hassil: accents do not matter, apostrophes are blanks."""
+
+from typing import Final
+
+SKIPPED: Final[dict[str, list[str]]] = {
+    "en": ["please", "just", "okay", "ok", "hey", "thanks", "thank you"],
+    "de": ["bitte", "okay", "ok", "hey", "mal", "danke", "einfach"],
+    "fr": ["s il te plait", "s il vous plait", "okay", "ok", "merci", "hé"],
+    "es": ["por favor", "vale", "okay", "ok", "gracias", "oye"],
+    "nl": ["alsjeblieft", "alstublieft", "okay", "oke", "ok", "hé", "even", "bedankt"],
+}
+"""Words that change nothing, by language."""
+
+SENTENCES: Final[dict[str, dict[str, list[str]]]] = {
+    "en": {
+        "Stop": [
+            "[no] stop [it|that|this|now|talking|speaking|there]",
+            "stop (working on|doing) (it|that|this)",
+            "(stop|cancel|abort) the (task|request|answer)",
+            "[no] (cancel|abort) [it|that|this]",
+            "(be|keep) (quiet|silent)",
+            "(shut up|hush|silence|quiet|enough|that s enough|that is enough)",
+            "(never mind|nevermind|forget it|forget about it|forget that)",
+        ],
+        "NewConversation": [
+            "[(start|begin|open)] [a] new (conversation|chat|session|topic)",
+            "[let s] start (over|afresh|from scratch)",
+            "(reset|clear) (the|this|our) (conversation|chat|session)",
+            "forget (the|this|our) (conversation|chat)",
+        ],
+        "SwitchAgent": [
+            "(switch|change) [over] to [the] [agent|assistant] {agent}",
+            "(talk|speak) (to|with) {agent}",
+            "(let me|i want to|i would like to|i d like to) (talk|speak) (to|with) {agent}",
+            "(connect me|put me through) (to|with) {agent}",
+            "use [the] [agent|assistant] {agent}",
+        ],
+    },
+    "de": {
+        "Stop": [
+            "[nein] (stop|stopp|stoppe|halt) [jetzt|das|es]",
+            "(hör|höre|hoer|hoere) [jetzt|sofort] auf [damit|zu reden|zu sprechen]",
+            "aufhören",
+            "(brich|breche) [das|es|die aufgabe|die antwort|die anfrage] ab",
+            "(das|die aufgabe|die antwort|die anfrage) abbrechen",
+            "(abbrechen|abbruch|ruhe|schluss|schluss jetzt|schluss damit|still|das reicht|es reicht)",
+            "sei [jetzt] (still|leise|ruhig)",
+            "halt (den mund|die klappe)",
+            "(vergiss es|vergiss das|schon gut|lass es|lass das|lass gut sein|lass [es] [gut] sein)",
+        ],
+        "NewConversation": [
+            "[starte|beginne|öffne] ([ein] neues gespräch|[eine] neue unterhaltung"
+            "|[einen] (neuer|neuen) chat|[eine] neue sitzung|[ein] neues thema)",
+            "(neues gespräch|neue unterhaltung|neuen chat|neue sitzung) (starten|beginnen|anfangen)",
+            "(lass uns|wir) (neu|von vorn|von vorne) (anfangen|beginnen)",
+            "(fang|fange) [noch mal|nochmal] (neu|von vorn|von vorne) an",
+            "vergiss (das|dieses|unser) gespräch",
+        ],
+        "SwitchAgent": [
+            "(wechsle|wechsel|wechsele|schalte|schalt) [um] (zu|zum|zur|auf) [agent|assistent] {agent} [um]",
+            "(zu|auf) {agent} (wechseln|umschalten)",
+            "ich (möchte|will|würde gern|würde gerne) mit {agent} (sprechen|reden)",
+            "lass mich mit {agent} (sprechen|reden)",
+            "mit {agent} (sprechen|reden)",
+            "verbinde mich mit {agent}",
+            "(nimm|benutze|verwende) [agent|assistent] {agent}",
+        ],
+    },
+    "fr": {
+        "Stop": [
+            "[non] stop",
+            "[non] (arrête|arrêtez) [ça|cela|toi|vous|tout de suite|maintenant|de parler]",
+            "(annule|annulez|interromps) [ça|cela|la tâche|la demande|la réponse]",
+            "(tais toi|taisez vous|silence|chut|ça suffit|assez)",
+            "(laisse tomber|laissez tomber|oublie|oublie ça|oubliez ça)",
+        ],
+        "NewConversation": [
+            "[démarre|commence|ouvre|lance|démarrer|commencer] [une] nouvelle (conversation|discussion|session)",
+            "[démarre|commence|ouvre|lance] [un] nouveau (chat|sujet)",
+            "(on recommence|recommençons|recommence|repartons|reprenons|on repart) (à|de) zéro",
+            "oublie (la|cette|notre) (conversation|discussion)",
+        ],
+        "SwitchAgent": [
+            "(passe|passez|change|bascule) (à|vers|sur|pour) [l] [agent|assistant] {agent}",
+            "je (veux|voudrais|souhaite) parler (à|avec) {agent}",
+            "(laisse moi parler|parler) (à|avec) {agent}",
+            "(passe moi|utilise|utilisez) {agent}",
+            "mets moi en relation avec {agent}",
+        ],
+    },
+    "es": {
+        "Stop": [
+            "[no] (para|párate|detente|alto|stop|basta) [ya|ahora]",
+            "(para|detén) (eso|esto)",
+            "(cancela|cancélalo|cancelar|deténlo|aborta) [eso|esto|la tarea|la respuesta]",
+            "(cállate|silencio|ya basta|es suficiente)",
+            "deja de hablar",
+            "(déjalo|olvídalo|olvida eso)",
+        ],
+        "NewConversation": [
+            "[inicia|empieza|comienza|abre|iniciar|empezar] [una] nueva (conversación|charla|sesión)",
+            "[inicia|empieza|comienza|abre] [un] nuevo (chat|tema)",
+            "(empecemos|empieza|empezar|comencemos|empezamos) (de|desde) (nuevo|cero)",
+            "olvida (la|esta|nuestra) conversación",
+        ],
+        "SwitchAgent": [
+            "(cambia|cambiar|pasa) (a|al|por) [agente|asistente] {agent}",
+            "(quiero|quisiera|me gustaría) hablar con {agent}",
+            "(déjame hablar|hablar|ponme|comunícame|conéctame) con {agent}",
+            "(usa|utiliza) [el] [agente|asistente] {agent}",
+        ],
+    },
+    "nl": {
+        "Stop": [
+            "[nee] stop [maar|nu|ermee|daarmee|met praten]",
+            "(hou|houd) [nu|er|daar] [nu|maar] [mee] op [met praten]",
+            "(hou|houd) je mond",
+            "(annuleer|annuleren|afbreken|breek af) [dat|het]",
+            "breek (dat|het|de taak|het antwoord) af",
+            "(wees stil|stil|stilte|zo is het genoeg|dat is genoeg)",
+            "(laat maar|laat maar zitten|vergeet het|vergeet het maar)",
+        ],
+        "NewConversation": [
+            "[start|begin|open] [een] (nieuw gesprek|nieuwe chat|nieuwe conversatie|nieuwe sessie|nieuw onderwerp)",
+            "(nieuw gesprek|nieuwe chat) (starten|beginnen)",
+            "[laten we] opnieuw beginnen",
+            "begin (opnieuw|van voren af aan)",
+            "vergeet (dit|het|ons) gesprek",
+        ],
+        "SwitchAgent": [
+            "(schakel|wissel|switch|ga) [over] naar [agent|assistent] {agent} [over]",
+            "ik wil [graag] (met {agent} (praten|spreken)|{agent} spreken)",
+            "laat me met {agent} (praten|spreken)",
+            "(praten|praat) met {agent}",
+            "verbind me met {agent}",
+            "gebruik [agent|assistent] {agent}",
+        ],
+    },
+}
+"""Templates, by language and command."""
