@@ -3,12 +3,12 @@
 import ast
 from pathlib import Path
 
+from homeassistant.const import Platform
 import pytest
 
 from .source import FILES, ROOT, name_of, nodes
 
-PLATFORM_NAMES = {"binary_sensor", "button", "conversation", "sensor"}
-PLATFORMS = [path for path in FILES if path.parent == ROOT and path.stem in PLATFORM_NAMES]
+PLATFORMS = [path for path in FILES if path.parent == ROOT and path.stem in set(Platform)]
 
 LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 SECRET_OR_SPEECH = {

@@ -1,0 +1,61 @@
+"""Messages to an agent: it is told something, and nobody waits for what it makes of it."""
+
+from typing import Final, override
+
+from homeassistant.components.notify import NotifyEntity
+from homeassistant.components.notify.const import NotifyEntityFeature
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .assist.ask import ask
+from .assist.question import Question
+from .coordinator import OpenClawConfigEntry
+from .entity import AgentEntity
+from .exceptions import action_error
+
+PARALLEL_UPDATES = 0
+
+REFUSAL_LIMIT: Final = 2.0
+"""Seconds in which a gateway that does not take a message says so."""
+
+
+async def async_setup_entry(
+    _: HomeAssistant,
+    entry: OpenClawConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add an entity for every agent of the entry, now and when one is added later."""
+    coordinator = entry.runtime_data
+
+    @callback
+    def add_agent(subentry: ConfigSubentry) -> None:
+        async_add_entities(
+            [OpenClawNotifyEntity(coordinator, subentry)],
+            config_subentry_id=subentry.subentry_id,
+        )
+
+    entry.async_on_unload(coordinator.async_for_each_agent(add_agent))
+
+
+class OpenClawNotifyEntity(AgentEntity, NotifyEntity):
+    """Takes messages to an OpenClaw agent."""
+
+    _attr_name = None
+    _attr_supported_features = NotifyEntityFeature.TITLE
+
+    @override
+    async def async_send_message(self, message: str, title: str | None = None) -> None:
+        """Tell the agent something.
+
+        Raises:
+            HomeAssistantError: It did not get there.
+        """
+        question = Question(
+            text=f"{title}\n\n{message}" if title else message,
+            language=self.hass.config.language,
+        )
+        # Without waiting at all, a refusal would reach nobody.
+        answer = await ask(self.agent, question, timeout=REFUSAL_LIMIT)
+        if answer.error is not None:
+            raise action_error(answer.error)
