@@ -18,6 +18,7 @@ PART_OF_FIXTURE = {
     "real_home_assistant": "home-assistant",
     "_recogniser": "speech",
     "_satellite": "speech",
+    "_other_satellite": "speech",
 }
 
 

@@ -1,10 +1,10 @@
-"""The offline voice, the recogniser and a satellite, one of each for all tests of a run.
+"""The offline voice, the recogniser and two satellites, the same for all tests of a run.
 
 They live in the thread of the other real servers; what they keep may be read, and the satellite's methods
 awaited, from a test's own loop.
 """
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 
 import pytest
 import pytest_socket
@@ -48,6 +48,15 @@ def _satellite(loop_thread: LoopThread) -> Generator[Satellite]:
     loop_thread.run(satellite.__aexit__())
 
 
+@pytest.fixture(scope="session")
+def _other_satellite(loop_thread: LoopThread) -> Generator[Satellite]:
+    """Return a second satellite."""
+    satellite = Satellite(name="Other satellite", listener=listener())
+    loop_thread.run(satellite.__aenter__())
+    yield satellite
+    loop_thread.run(satellite.__aexit__())
+
+
 @pytest.fixture
 def recogniser(_recogniser: Recogniser, socket_enabled: None) -> Recogniser:
     """Return the recogniser, for sounds that a test has got."""
@@ -61,8 +70,14 @@ def voice_server(_voice_server: VoiceServer, socket_enabled: None) -> VoiceServe
 
 
 @pytest.fixture
-async def satellite(_satellite: Satellite, socket_enabled: None) -> AsyncGenerator[Satellite]:
-    """Return the satellite, as patient as any after a test that changed its pace."""
+def satellite(_satellite: Satellite, socket_enabled: None) -> Generator[Satellite]:
+    """Return the satellite; a pace that a test gives it does not stay."""
     pace = _satellite.pace
     yield _satellite
     _satellite.pace = pace
+
+
+@pytest.fixture
+def other_satellite(_other_satellite: Satellite, socket_enabled: None) -> Satellite:
+    """Return another satellite, for what goes from one to the other."""
+    return _other_satellite

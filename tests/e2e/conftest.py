@@ -82,6 +82,14 @@ async def kitchen(
     return await add_satellite(client, satellite, area="Kitchen")
 
 
+@pytest.fixture
+async def bedroom(
+    client: HomeAssistantClient, other_satellite: Satellite, voice_pipeline: str
+) -> SatelliteEntity:
+    """Return the other satellite's entity, in the bedroom, idle, with the pipeline that speaks."""
+    return await add_satellite(client, other_satellite, area="Bedroom")
+
+
 @pytest.fixture(autouse=True)
 def no_complaints(real_home_assistant: HomeAssistantProcess) -> Generator[None]:
     """Fail a test during which the integration logged a warning, an error or a traceback."""
