@@ -217,6 +217,11 @@ def missing_scope(scope: str) -> Refusal:
     return Refusal(code="FORBIDDEN", message=f"missing scope: {scope}", details=details)
 
 
+def unwanted_context() -> Refusal:
+    """A stop word or a command comes with a context."""
+    return Refusal(message="Working context is only supported for ordinary chat messages.")
+
+
 def unwanted_file(method: str, attachments: Iterable[JsonObject]) -> Refusal | None:
     """A file that the method does not take: `agent` sees images only."""
     for file in attachments:

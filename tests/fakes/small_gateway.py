@@ -21,7 +21,14 @@ from .connection import ABORTED, Request
 from .frames import hello_ok
 from .live_runs import RECOVERY_PROMPT, RECOVERY_TOOL, LiveRun, Session
 from .reads import NEEDED_SCOPE as READS, THINKING, Reads
-from .refusals import Refusal, missing_scope, restarting, still_starting, unwanted_file
+from .refusals import (
+    Refusal,
+    missing_scope,
+    restarting,
+    still_starting,
+    unwanted_context,
+    unwanted_file,
+)
 from .server import GatewayServer
 from .stop_words import is_stop_word
 
@@ -240,7 +247,10 @@ class SmallGateway(GatewayServer):
             return
         is_chat_send = request.method == "chat.send"
         if is_chat_send and is_stop_word(params["message"]):
-            await self._abort(request)
+            if "workContext" in params:
+                await connection.refuse(request.id, unwanted_context())
+            else:
+                await self._abort(request)
             return
         key = params.get("sessionKey") or f"agent:{params.get('agentId', self.agents[0])}:main"
         run = AgentRun(run_id=params["idempotencyKey"], session_key=key, request_id=request.id)

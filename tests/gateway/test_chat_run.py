@@ -4,7 +4,12 @@ import asyncio
 
 import pytest
 
-from custom_components.openclaw_voice.gateway import chat as chat_module, chat_run
+from custom_components.openclaw_voice.gateway import (
+    chat as chat_module,
+    chat_run,
+    retry,
+    run_recovery,
+)
 from custom_components.openclaw_voice.gateway.chat_run import ChatRun
 from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
@@ -607,6 +612,22 @@ async def test_run_waits_for_a_connection_that_is_just_being_made(
         await gateway.wait_for_sockets(1)
         gateway.accept()
         assert (await turn).text == "Here."
+
+
+async def test_run_does_not_sit_out_the_wait_before_the_next_attempt(
+    gateway: ScriptedGateway, settings: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user speaks during a short outage; the client is asked to try now, and again."""
+    monkeypatch.setattr(retry, "FIRST_WAIT", 3600.0)
+    monkeypatch.setattr(retry, "LONGEST_WAIT", 3600.0)
+    monkeypatch.setattr(run_recovery, "RECOVERY_POLL", 0.05)
+    gateway.script(Expect("agent", reply=accepted(), emit=answered("Here.")))
+    async with running(GatewayClient(settings)) as client:
+        await client.wait_ready(5)
+        gateway.refuse_upgrade(503, times=2)
+        await gateway.drop()
+        await reached(client, ClientState.RETRY_WAIT)
+        assert (await final_of(ask(client))).text == "Here."
 
 
 async def test_run_without_connection_tells_why(

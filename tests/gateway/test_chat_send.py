@@ -82,6 +82,27 @@ async def test_stop_word_ends_the_turn_at_once(
     assert client.chat.live_runs == 0
 
 
+async def test_context_a_command_does_not_take_is_left_out(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """The gateway refuses a stop word or a command that has one, and starts nothing."""
+    refusal = refusals.unwanted_context()
+    nothing = {"ok": True, "aborted": False, "runIds": []}
+    gateway.script(Expect("chat.send", reply=refusal), Expect("chat.send", reply=nothing))
+    assert await final_of(send(client, work_context="room: hall")) == SILENT
+    first, second = gateway.received("chat.send")
+    assert first.params == second.params | {"workContext": first.params["workContext"]}
+
+
+async def test_message_refused_for_another_reason_is_asked_once_more(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """Without its context, and no more."""
+    refusal = refusals.Refusal(message="no such agent")
+    gateway.script(Expect("chat.send", reply=refusal), Expect("chat.send", reply=refusal))
+    assert isinstance(await error_of(send(client, work_context="room: hall")), RequestError)
+
+
 async def test_refused_message_is_a_request_error(
     gateway: ScriptedGateway, client: GatewayClient
 ) -> None:

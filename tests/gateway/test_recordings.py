@@ -136,13 +136,15 @@ async def test_serial_runs(gateway: ScriptedGateway, client: GatewayClient) -> N
     """Two runs of a session are told apart by their ids."""
     gateway.script(*replay("agent-serial"))
 
-    async def ask(message: str) -> str:
-        async with client.chat.start(session_key=KEY, message=message) as run:
+    async def text_of(run: ChatRun) -> str:
+        async with run:
             return [item async for item in run][-1].text  # type: ignore[union-attr]  # a ChatFinal
 
-    first = asyncio.create_task(ask("first"))
+    detached = client.chat.start(session_key=KEY, message="first")
+    detached.detach()
+    first = asyncio.create_task(text_of(detached))
     await gateway.wait_for_request("agent")
-    assert await ask("second") == "second"
+    assert await text_of(client.chat.start(session_key=KEY, message="second")) == "second"
     assert await first == "word1 word2 word3 word4 word5"
 
 

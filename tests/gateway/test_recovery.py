@@ -1,4 +1,4 @@
-"""What the history of a session says about a run that was lost sight of."""
+"""What the gateway's history and memory say about a run that was lost sight of."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from custom_components.openclaw_voice.gateway.recovery import (
     RunFate,
     RunTrace,
     trace_run,
+    trace_wait,
 )
 from tests.gateway.garbage import JSON_OBJECTS
 from tests.recordings import Recording
@@ -352,3 +353,56 @@ def test_run_of_somebody_else_continues_nothing_of_ours() -> None:
     """The next turn of the session may be running already."""
     trace = trace_run(history(user(), active=(NEXT,)), RUN, others=frozenset({NEXT}))
     assert trace == INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [{}, {"status": "timeout"}, {"status": "pending"}, {"status": "ok", "endedAt": None}],
+    ids=["nothing", "running or forgotten", "queued", "no end"],
+)
+def test_memory_without_an_end_tells_nothing(payload: dict[str, object]) -> None:
+    """The same status stands for a run that goes on and for one that was never there."""
+    assert trace_wait(payload) is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "trace"),
+    [
+        pytest.param(
+            {"status": "ok", "terminalReply": {"disposition": "visible", "text": "Noon."}},
+            RunTrace(fate=RunFate.ANSWERED, text="Noon."),
+            id="answered",
+        ),
+        pytest.param({"status": "ok"}, RunTrace(fate=RunFate.SILENT), id="taken up by another"),
+        pytest.param(
+            {"status": "error", "stopReason": "stop", "terminalReply": {"disposition": "silent"}},
+            RunTrace(fate=RunFate.SILENT),
+            id="silent",
+        ),
+        pytest.param(
+            {"status": "error", "terminalReply": {"disposition": "empty"}},
+            RunTrace(fate=RunFate.EMPTY),
+            id="empty",
+        ),
+        pytest.param(
+            {"status": "error", "stopReason": "rpc"}, RunTrace(fate=RunFate.ABORTED), id="aborted"
+        ),
+        pytest.param(
+            {"status": "error", "stopReason": "stop", "error": "aborted"},
+            RunTrace(fate=RunFate.ABORTED),
+            id="stopped by a word",
+        ),
+        pytest.param(
+            {"status": "error", "error": "failed"}, RunTrace(fate=RunFate.FAILED), id="failed"
+        ),
+        pytest.param(
+            {"status": "timeout", "terminalReply": {"disposition": "visible", "text": "One"}},
+            RunTrace(fate=RunFate.FAILED),
+            id="deadline",
+        ),
+        pytest.param({"status": "new"}, RunTrace(fate=RunFate.FAILED), id="unknown"),
+    ],
+)
+def test_memory_tells_how_a_run_ended(outcome: dict[str, object], trace: RunTrace) -> None:
+    """For about five minutes, whichever method it was started by."""
+    assert trace_wait({"runId": "r", "endedAt": 1_795_168_783_261} | outcome) == trace

@@ -148,8 +148,6 @@ class Chat:
 
     async def wait_for_ending(self, session_key: str) -> None:
         """Wait until the aborted runs of this session have ended, within `ENDING_LIMIT`."""
-        if not self._client.is_connected:
-            return  # Nothing would come about while we wait.
         try:
             async with asyncio.timeout(ENDING_LIMIT):
                 while ending := self._ending_in(session_key):

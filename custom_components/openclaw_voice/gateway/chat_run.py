@@ -227,10 +227,12 @@ class ChatRun:
             self.link.on_connection_lost()
 
     def _may_be_sent_again(self) -> bool:
-        """Whether the gateway refused the run only for now, for instance while it restarts."""
+        """Whether the gateway refused the run only for now, or only for its context."""
         error = self.link.reader.error
-        if not isinstance(error, RequestError) or error.retry_after is None:
+        if not isinstance(error, RequestError):
             return False
+        if error.retry_after is None:
+            return self.link.leave_out_context()
         if self.link.refused_since is None:
             self.link.refused_since = self.link.now()
         return (

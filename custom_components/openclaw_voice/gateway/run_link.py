@@ -56,7 +56,7 @@ class RunLink:
         self.is_patient = False
         """Nobody waits for an answer: what a person must mend first is waited for, too."""
 
-        self._params: Final = request.params()
+        self._params = request.params()
         self._wake = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
 
@@ -101,6 +101,13 @@ class RunLink:
         self.boot_id = connection.hello.boot_id
         self.expects_response = True
         await connection.send(self.request.method, self._params, self)
+
+    def leave_out_context(self) -> bool:
+        """Send the refused message without its context from now on; return whether it had one.
+
+        The gateway takes no context with a stop word or a command.
+        """
+        return not self.has_begun and self._params.pop("workContext", None) is not None
 
     def take(self, event: GatewayEvent) -> None:
         """Take one event of this run."""
