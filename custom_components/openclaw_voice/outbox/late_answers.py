@@ -98,7 +98,9 @@ class Outbox:
             await self._async_queue(answer, not_before=now + START_GRACE)
 
     async def async_stop(self) -> None:
-        """End what runs here. Nothing ends on the gateway, and nothing owed is lost."""
+        """End what runs here. Nothing ends on the gateway, and nothing owed is lost. Idempotent."""
+        if self._is_stopped:
+            return
         self._is_stopped = True
         watches, self._watches = self._watches, {}
         for answer_id, watch in watches.items():
