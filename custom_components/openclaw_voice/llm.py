@@ -3,8 +3,11 @@
 Off for each agent until its options offer it.
 """
 
+import asyncio
 from collections.abc import Iterator
+import math
 from typing import Final, override
+from weakref import WeakKeyDictionary
 
 from homeassistant.components.llm import LLMTools
 from homeassistant.core import HomeAssistant, callback
@@ -24,6 +27,7 @@ import voluptuous as vol
 from .assist.agent import Agent
 from .assist.ask import Answer, ask
 from .assist.question import Question
+from .assist.run_limit import RunLimit
 from .assist.surroundings import async_origin
 from .assist.turn import TurnOutcome
 from .const import DOMAIN
@@ -48,6 +52,9 @@ QUESTION: Final = "question"
 
 _OURSELVES: Final = frozenset({DOMAIN, "mcp_server"})
 """Who gets no tool: our agents, also when they come back as clients of Home Assistant's MCP server."""
+
+_LIMITS: Final[WeakKeyDictionary[Agent, RunLimit]] = WeakKeyDictionary()
+"""Two agents that talk with each other would never stop."""
 
 _LATER: Final = (
     "The agent needs longer. It goes on working, and the user will be told its answer later. "
@@ -102,6 +109,10 @@ class AskAgentTool(Tool):
     ) -> ToolResult:
         """Ask, and return what came of it; errors are told, not raised."""
         arguments = self.parameters(tool_input.tool_args)
+        now = asyncio.get_running_loop().time()
+        if (wait := _LIMITS.setdefault(self._agent, RunLimit()).take(now)) > 0:
+            reason = f"It was asked too often. Wait {math.ceil(wait)} seconds."
+            return ToolResult(data={"error": reason}, error=True)
         user = llm_context.context.user_id if llm_context.context else None
         question = Question(
             text=arguments[QUESTION][:MAX_QUESTION],

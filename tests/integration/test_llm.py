@@ -10,6 +10,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.openclaw_voice import llm as our_llm
+from custom_components.openclaw_voice.assist.run_limit import RunLimit
 from custom_components.openclaw_voice.const import DOMAIN
 from custom_components.openclaw_voice.llm import (
     MAX_ANSWER,
@@ -232,6 +233,21 @@ async def test_where_somebody_listens_the_answer_may_come_later(
     assert "later" in str(result.data["status"])
     goes_on.set()
     await friendly.played()
+
+
+@pytest.mark.usefixtures("offered")
+async def test_agents_do_not_talk_with_each_other_without_end(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that asks too often is told to wait, and the gateway is left alone."""
+    monkeypatch.setattr(our_llm, "RunLimit", lambda: RunLimit(runs=1))
+    friendly.script(Expect("agent", reply=accepted(), emit=answered("Hi.")))
+
+    assert not (await call(hass)).error
+    refused = await call(hass)
+
+    assert refused.error
+    assert "Wait" in str(refused.data["error"])
 
 
 def add_satellite(hass: HomeAssistant) -> str:
