@@ -140,3 +140,25 @@ async def test_abort_does_not_wait_long_for_a_run_to_be_found(
         await gateway.wait_for_request("agent", number=2)
         await run.abort()
         assert await rest == [STOPPED]
+
+
+async def test_of_two_that_begin_at_once_the_last_one_stays(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """Both wait for the end of the one before them."""
+    may_end = asyncio.Event()
+    gateway.script(
+        SPEAKING,
+        Expect("chat.abort", emit=[wait_for(may_end), aborted(), abort_response()]),
+        Expect("agent", reply=accepted(), emit=[started(), said("Two")]),
+        ABORT,
+        Expect("agent", reply=accepted(), emit=answered("Three.")),
+    )
+    async with ask(client) as first:
+        await first_word(first)
+        second = asyncio.create_task(final_of(ask(client)))
+        third = asyncio.create_task(final_of(ask(client)))
+        await gateway.wait_for_request("chat.abort")
+        may_end.set()
+        assert (await third).text == "Three."
+    assert (await second).outcome is RunOutcome.ABORTED

@@ -753,7 +753,7 @@ async def test_cancelled_turn_that_nobody_continues_is_forgotten(
     with pytest.raises(asyncio.CancelledError):
         await turn
     await gateway.wait_for_request("chat.abort")
-    await client.chat.wait_for_ending(SESSION)
+    await client.chat.make_room(SESSION)
     assert client.chat.live_runs == 0
 
 

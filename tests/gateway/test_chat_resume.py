@@ -114,6 +114,23 @@ async def test_run_that_ended_long_ago_is_in_the_history(
     assert await final_of(resume(client)) == answered("Noon.")
 
 
+async def test_long_history_is_read_back_to_the_question(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """A run of many tools has more rows than one look brings."""
+    first, last = (
+        answer_row(RUN_ID, "Let me look.", stopReason="toolUse"),
+        answer_row(RUN_ID, "Noon."),
+    )
+    gateway.script(
+        waited(),
+        history(lambda _: [last], hasMore=True),
+        history(lambda _: [user_row(RUN_ID), first, last], hasMore=True),
+    )
+    assert await final_of(resume(client)) == answered("Let me look.\n\nNoon.")
+    assert [look.params["limit"] for look in gateway.received("chat.history")] == [50, 1000]
+
+
 async def test_run_that_kept_silent_is_a_result(
     gateway: ScriptedGateway, client: GatewayClient
 ) -> None:

@@ -352,7 +352,7 @@ async def test_leaving_aborts_the_run(gateway: ScriptedGateway, client: GatewayC
         assert await first_delta(run) == "One"
     await gateway.wait_for_request("chat.abort")
     await gateway.played()
-    await client.chat.wait_for_ending(SESSION)
+    await client.chat.make_room(SESSION)
     assert client.chat.live_runs == 0
 
 
@@ -391,7 +391,7 @@ async def test_run_left_before_its_acknowledgement_is_aborted(
         await gateway.wait_for_request("agent")
     await gateway.wait_for_request("chat.abort")
     await gateway.played()
-    await client.chat.wait_for_ending(SESSION)
+    await client.chat.make_room(SESSION)
     assert client.chat.live_runs == 0
 
 
@@ -500,7 +500,7 @@ async def test_detached_run_that_takes_too_long_is_aborted_once(
     with pytest.raises(RunTimeoutError):
         await anext(aiter(run))
     await gateway.wait_for_request("chat.abort")
-    await client.chat.wait_for_ending(SESSION)
+    await client.chat.make_room(SESSION)
     assert client.chat.live_runs == 0
 
 
@@ -545,7 +545,7 @@ async def test_abort_of_a_run_that_is_not_there_returns(
     async with ask(client) as run:
         await first_delta(run)
         await run.abort()
-    await client.chat.wait_for_ending(SESSION)
+    await client.chat.make_room(SESSION)
     assert client.chat.live_runs == 0
 
 

@@ -140,18 +140,16 @@ class Chat:
             run.link.on_connection_lost()
 
     async def make_room(self, session_key: str) -> None:
-        """Interrupt the attached runs of a session; wait for their ends within `ENDING_LIMIT`."""
-        for run in {run for run in self._runs.values() if run.session_key == session_key}:
-            if not run.is_detached and not run.link.reader.has_ended:
-                run.interrupt()
-        await self.wait_for_ending(session_key)
+        """Interrupt the attached runs of a session; wait for their ends within `ENDING_LIMIT`.
 
-    async def wait_for_ending(self, session_key: str) -> None:
-        """Wait until the aborted runs of this session have ended, within `ENDING_LIMIT`."""
+        Of several that begin at once the last one stays.
+        """
         try:
             async with asyncio.timeout(ENDING_LIMIT):
+                self._interrupt(session_key)
                 while ending := self._ending_in(session_key):
                     await ending.done.wait()
+                    self._interrupt(session_key)
         except TimeoutError:
             _LOGGER.debug("A run does not end; going on")
 
@@ -185,6 +183,12 @@ class Chat:
         ending.run.link.give_up()
         self._endings.discard(ending)
         ending.done.set()
+
+    def _interrupt(self, session_key: str) -> None:
+        for run in set(self._runs.values()):
+            is_over = run.is_detached or run.link.reader.has_ended
+            if run.session_key == session_key and not is_over:
+                run.interrupt()
 
     def _ending_in(self, session_key: str) -> _Ending | None:
         return next((end for end in self._endings if end.run.session_key == session_key), None)

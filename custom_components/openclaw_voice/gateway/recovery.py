@@ -96,6 +96,14 @@ def trace_run(
     return RunTrace(fate=RunFate.RUNNING if current in active else RunFate.INTERRUPTED)
 
 
+def has_start(history: JsonObject, run_id: str) -> bool:
+    """Tell whether the history reaches back to what the user said to start a run."""
+    key = f"{run_id}{_USER_KEY}"
+    return any(
+        as_object(row).get("idempotencyKey") == key for row in as_list(history.get("messages"))
+    )
+
+
 def trace_wait(payload: JsonObject) -> RunTrace | None:
     """Read an answer of `agent.wait`; None when it does not know of an end.
 

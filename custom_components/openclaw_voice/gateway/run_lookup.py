@@ -10,7 +10,7 @@ from typing import Final
 
 from .errors import GatewayError, RequestError
 from .frames import JsonObject
-from .recovery import RunFate, RunTrace, trace_run, trace_wait
+from .recovery import RunFate, RunTrace, has_start, trace_run, trace_wait
 from .run_link import RunLink
 
 _LOGGER = logging.getLogger(__name__)
@@ -21,7 +21,10 @@ REQUEST_LIMIT: Final = 15.0
 MIN_RETRY_WAIT: Final = 0.1
 """Seconds before a refused request is sent again, when the gateway says "at once"."""
 
-HISTORY_ROWS: Final = 200
+HISTORY_ROWS: Final = 50
+MOST_HISTORY_ROWS: Final = 1000
+"""The most `chat.history` returns at once."""
+
 HISTORY_CHARACTERS: Final = 500_000
 """The most `chat.history` returns of one text."""
 
@@ -72,13 +75,16 @@ async def settle(link: RunLink) -> None:
 
 
 async def _trace(link: RunLink) -> RunTrace:
-    params = {
-        "sessionKey": link.session_key,
-        "limit": HISTORY_ROWS,
-        "maxChars": HISTORY_CHARACTERS,
-    }
-    history = await _request(link, "chat.history", params)
+    history = await _history(link, HISTORY_ROWS)
+    if history.get("hasMore") is True and not has_start(history, link.request.run_id):
+        # Many tools were used, or much was said since.
+        history = await _history(link, MOST_HISTORY_ROWS)
     return trace_run(history, link.request.run_id, others=link.client.chat.others(link))
+
+
+async def _history(link: RunLink, rows: int) -> JsonObject:
+    params = {"sessionKey": link.session_key, "limit": rows, "maxChars": HISTORY_CHARACTERS}
+    return await _request(link, "chat.history", params)
 
 
 async def _request(link: RunLink, method: str, params: JsonObject) -> JsonObject:
