@@ -1,7 +1,6 @@
 """The Assist agent of a subentry: what people say goes to an OpenClaw agent, the answer streams back."""
 
 from contextlib import aclosing
-from functools import partial
 from typing import Literal, override
 
 from homeassistant.components import conversation
@@ -10,17 +9,15 @@ from homeassistant.const import MATCH_ALL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import intent
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.util import dt as dt_util
 
-from .assist.context import build_instructions
-from .assist.options import AgentOptions, ContextField
+from .assist.agent_turn import AgentTurn, Manners
 from .assist.question import Question
-from .assist.session_key import SessionKind, SessionScope, session_key
-from .assist.turn import Turn, TurnOutcome, TurnResult
+from .assist.scope import is_spoken
+from .assist.surroundings import async_origin
+from .assist.turn import TurnOutcome
 from .const import LOGGER
 from .coordinator import OpenClawConfigEntry
 from .entity import AgentEntity
-from .exceptions import async_sentence
 
 PARALLEL_UPDATES = 0
 
@@ -67,52 +64,50 @@ class OpenClawConversationEntity(AgentEntity, conversation.ConversationEntity):
         chat_log: conversation.ChatLog,
     ) -> conversation.ConversationResult:
         """Run one turn. Cancelling it aborts the run on the gateway."""
-        client = self.coordinator.client
-        client.warm()
-        run = client.chat.start(
-            session_key=self._session_key(chat_log.conversation_id),
-            message=user_input.text,
-            instructions=self._instructions(user_input),
-        )
-        turn = Turn(run, explain=partial(async_sentence, self.hass, user_input.language))
+        self.coordinator.client.warm()
+        turn = await self._async_turn(user_input, chat_log.conversation_id)
         async with aclosing(turn.deltas()) as deltas:
             async for _ in chat_log.async_add_delta_content_stream(self.entity_id, deltas):
                 pass
-        return self._conclude(turn.result, user_input, chat_log)
+        return self._conclude(turn, user_input, chat_log)
 
-    def _instructions(self, user_input: conversation.ConversationInput) -> str:
+    async def _async_turn(
+        self, user_input: conversation.ConversationInput, conversation_id: str
+    ) -> AgentTurn:
+        """Return the turn with the agent that was chosen for the satellite, else with this one."""
+        origin = await async_origin(
+            self.hass,
+            satellite_id=user_input.satellite_id,
+            device_id=user_input.device_id,
+            user_id=user_input.context.user_id,
+        )
+        agent = self.coordinator.household.agent_at(origin.satellite_id, self.agent.subentry_id)
         question = Question(
             text=user_input.text,
             language=user_input.language,
-            is_spoken=True,
+            conversation_id=conversation_id,
+            origin=origin,
+            is_spoken=is_spoken(agent.options, origin),
             extra_instructions=user_input.extra_system_prompt,
         )
-        options = AgentOptions(context=frozenset({ContextField.EXTRA}))
-        return build_instructions(question, options, now=dt_util.now())
-
-    def _session_key(self, conversation_id: str) -> str:
-        scope = SessionScope(kind=SessionKind.CONVERSATION, value=conversation_id)
-        return session_key(self.agent_id, self.coordinator.instance_id, scope)
+        return AgentTurn(agent, question, Manners(takes_commands=True))
 
     def _conclude(
         self,
-        result: TurnResult,
+        turn: AgentTurn,
         user_input: conversation.ConversationInput,
         chat_log: conversation.ChatLog,
     ) -> conversation.ConversationResult:
+        result = turn.result
         response = intent.IntentResponse(language=user_input.language)
-        match result.outcome:
-            case TurnOutcome.ANSWERED:
-                response.async_set_speech(result.speech)
-            case TurnOutcome.FAILED:
-                category = result.error.category if result.error else None
-                LOGGER.info("Agent %s gave no complete answer: %s", self.agent_id, category)
-                response.async_set_error(
-                    intent.IntentResponseErrorCode.FAILED_TO_HANDLE, result.speech
-                )
+        if result.outcome is TurnOutcome.FAILED:
+            category = result.error.category if result.error else None
+            LOGGER.info("Agent %s gave no complete answer: %s", self.agent.agent_id, category)
+            response.async_set_error(intent.IntentResponseErrorCode.FAILED_TO_HANDLE, result.speech)
+        elif result.speech:
+            response.async_set_speech(result.speech)
         return conversation.ConversationResult(
             response=response,
             conversation_id=chat_log.conversation_id,
-            continue_conversation=result.outcome is TurnOutcome.ANSWERED
-            and chat_log.continue_conversation,
+            continue_conversation=turn.listens,
         )

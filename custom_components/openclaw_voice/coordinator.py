@@ -18,6 +18,7 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 
 from .agents import AgentDirectory, agents_of
+from .assist.agent import Agent
 from .const import DOMAIN, LOGGER
 from .entry_data import CREDENTIALS, async_connection_settings, entry_data
 from .exceptions import setup_error
@@ -25,6 +26,7 @@ from .gateway.client import ClientSnapshot, ClientState, GatewayClient
 from .gateway.errors import CredentialsRejectedError, GatewayError, RateLimitedError
 from .gateway.models import HelloOk
 from .gateway_url import web_url
+from .household import Household
 from .issues import GatewayIssues
 
 CONNECT_TIMEOUT: Final = 10.0
@@ -71,6 +73,12 @@ class GatewayCoordinator:
         self.directory = AgentDirectory(hass, entry, client, self.issues)
         """Which agents the gateway has, and what it calls them."""
 
+        self.household = Household(hass, entry, client)
+        self.agents: Mapping[str, Agent] = self.household.agents
+        """By the id of their subentry."""
+
+        self.memory = self.household.memory
+        self.outbox = self.household.outbox
         self._hass = hass
         self._entry = entry
         self._data: Mapping[str, Any] = entry.data
@@ -106,6 +114,7 @@ class GatewayCoordinator:
             ConfigEntryNotReady: The gateway is away, or waits for an approval.
             ConfigEntryAuthFailed, ConfigEntryError: A person must act.
         """
+        await self.household.async_load()
         self._entry.async_create_background_task(
             self._hass, self.client.run(), f"{DOMAIN} gateway {self._entry.entry_id}"
         )
@@ -125,9 +134,14 @@ class GatewayCoordinator:
         # Before Home Assistant cancels tasks: turns end with their text, runs are aborted.
         stop = HassJob(self.async_stop, f"{DOMAIN} stop {self._entry.entry_id}")
         self._entry.async_on_unload(self._hass.async_add_shutdown_job(stop))
+        await self.household.async_start()
 
     async def async_stop(self) -> None:
-        """Abort the runs of turns that are going on, and disconnect. Idempotent."""
+        """End the turns that are going on, and disconnect. Idempotent.
+
+        A turn people listen to is handed over; the runs of the others are aborted.
+        """
+        await self.household.async_stop()
         await self.client.stop()
         self.issues.async_stop()
 
@@ -179,6 +193,7 @@ class GatewayCoordinator:
         Home Assistant itself takes away the device and the entities of a removed one.
         """
         self.directory.async_update()
+        self.household.async_update()
         for add_new in list(self._agent_listeners):
             add_new()
 

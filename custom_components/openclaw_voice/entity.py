@@ -8,7 +8,7 @@ from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity
 
-from .const import CONF_AGENT_ID, DOMAIN
+from .const import DOMAIN
 from .coordinator import GatewayCoordinator
 
 
@@ -42,7 +42,7 @@ class AgentEntity(_ConnectionEntity):
     def __init__(self, coordinator: GatewayCoordinator, subentry: ConfigSubentry) -> None:
         """The device is made with the entity and goes with the subentry."""
         self.coordinator = coordinator
-        self.agent_id: str = subentry.data[CONF_AGENT_ID]
+        self.agent = coordinator.agents[subentry.subentry_id]
         self._attr_unique_id = subentry.subentry_id
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, subentry.subentry_id)},

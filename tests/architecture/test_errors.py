@@ -1,6 +1,7 @@
 """Every error of the gateway client reaches people as a sentence."""
 
 from collections.abc import Iterator
+from importlib import import_module
 
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
@@ -10,7 +11,6 @@ from homeassistant.exceptions import (
 )
 import pytest
 
-from custom_components.openclaw_voice.assist import turn  # noqa: F401  for the error defined there
 from custom_components.openclaw_voice.exceptions import _RUN_FAILURES, describe, setup_error
 from custom_components.openclaw_voice.gateway import errors as errors_module
 from custom_components.openclaw_voice.gateway.errors import (
@@ -40,7 +40,12 @@ from custom_components.openclaw_voice.gateway.errors import (
     UntrustedCertificateError,
 )
 
-from .source import load_json
+from .source import FILES, load_json
+
+for path in FILES:
+    if path.parent.name == "assist":
+        # Errors are known when the files that define them are imported.
+        import_module(f"custom_components.openclaw_voice.assist.{path.stem}")
 
 
 def tree(root: type[GatewayError] = GatewayError) -> Iterator[type[GatewayError]]:

@@ -12,6 +12,7 @@ from custom_components.openclaw_voice.assist.turn import (
     Turn,
     TurnOutcome,
     TurnResult,
+    TurnStyle,
 )
 from custom_components.openclaw_voice.gateway.errors import (
     GatewayError,
@@ -42,12 +43,44 @@ TOOL_RESULT = {
 }
 
 
-async def explain(error: GatewayError) -> str:
-    """Return a sentence as short as possible."""
-    return f"({error.category})"
+class Said:
+    """Sentences as short as possible."""
+
+    async def explain(self, error: GatewayError) -> str:
+        """Name the error."""
+        return f"({error.category})"
+
+    no_answer = "(no answer)"
+    file = "(file)"
+
+    def holding(self, tool: str | None) -> str:
+        """Name the tool."""
+        return f"(later, {tool})"
 
 
-def turn_of(items: Sequence[RunItem | GatewayError]) -> Turn:
+class Capitals:
+    """A filter that speaks in capitals, and holds back the last letter."""
+
+    def __init__(self) -> None:
+        """Nothing held back."""
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """Return all but the last letter."""
+        text = self._held + text.replace("*", "").upper()
+        self._held = text[-1:]
+        return text[:-1]
+
+    def finish(self) -> str:
+        """Return the last letter."""
+        held, self._held = self._held, ""
+        return held
+
+
+SPOKEN = TurnStyle(new_filter=Capitals, patience=100, total=None)
+
+
+def turn_of(items: Sequence[RunItem | GatewayError], style: TurnStyle | None = None) -> Turn:
     """Return a turn whose run says `items`; an error is raised where it stands."""
 
     async def iterate() -> AsyncIterator[RunItem]:
@@ -60,7 +93,7 @@ def turn_of(items: Sequence[RunItem | GatewayError]) -> Turn:
     async def run() -> AsyncIterator[AsyncIterator[RunItem]]:
         yield iterate()
 
-    return Turn(run(), explain=explain)
+    return Turn(run(), sentences=Said(), style=style)
 
 
 async def deltas_of(turn: Turn) -> list[Any]:
@@ -159,12 +192,29 @@ async def test_links_end_the_last_message(
     assert turn.result.speech.endswith(links)
 
 
-async def test_a_silent_end_is_a_result_without_speech() -> None:
+async def test_a_silent_end_that_is_heard_is_a_result_without_speech() -> None:
     """The agent may decide that nothing needs to be said."""
-    turn = turn_of([ChatFinal(outcome=RunOutcome.SILENT)])
+    turn = turn_of([ChatFinal(outcome=RunOutcome.SILENT)], SPOKEN)
     assert await deltas_of(turn) == []
-    assert turn.result.outcome is TurnOutcome.SILENT
-    assert turn.result.speech == ""
+    assert turn.result == TurnResult(outcome=TurnOutcome.SILENT)
+
+
+async def test_a_silent_end_that_is_read_says_so() -> None:
+    """An empty bubble would look like a fault."""
+    turn = turn_of([ChatFinal(outcome=RunOutcome.SILENT)])
+    assert await deltas_of(turn) == [{"role": "assistant", "content": "(no answer)"}]
+    assert turn.result == TurnResult(
+        outcome=TurnOutcome.SILENT, speech="(no answer)", sentence="(no answer)"
+    )
+
+
+async def test_a_silent_end_after_some_text_adds_nothing() -> None:
+    """The reader has seen something."""
+    turn = turn_of(
+        [MessageStarted(), ChatDelta("Let me look."), ChatFinal(outcome=RunOutcome.SILENT)]
+    )
+    assert len(await deltas_of(turn)) == 2
+    assert turn.result == TurnResult(outcome=TurnOutcome.SILENT)
 
 
 async def test_an_error_before_the_first_word_is_said_as_a_sentence() -> None:
@@ -194,6 +244,13 @@ async def test_a_run_stopped_before_the_first_word_is_told() -> None:
     assert isinstance(turn.result.error, AnswerStoppedError)
 
 
+async def test_a_run_stopped_before_the_first_word_is_not_heard() -> None:
+    """Whoever said stop, or asked something else, wants to hear nothing."""
+    turn = turn_of([ChatFinal(outcome=RunOutcome.ABORTED)], SPOKEN)
+    assert await deltas_of(turn) == []
+    assert turn.result == TurnResult(outcome=TurnOutcome.SILENT)
+
+
 async def test_a_run_stopped_in_mid_answer_keeps_what_was_said() -> None:
     """Somebody stopped it on purpose, so there is nothing to explain."""
     turn = turn_of([MessageStarted(), ChatDelta("One, two"), ChatFinal(outcome=RunOutcome.ABORTED)])
@@ -218,10 +275,81 @@ async def test_leaving_a_turn_leaves_its_run() -> None:
         finally:
             left = True
 
-    deltas = Turn(run(), explain=explain).deltas()
+    deltas = Turn(run(), sentences=Said()).deltas()
     await anext(deltas)
     await deltas.aclose()
     assert left
+
+
+async def test_what_is_spoken_is_what_the_chat_log_gets() -> None:
+    """Each message goes through a filter of its own, which holds nothing back at its end."""
+    turn = turn_of(
+        [
+            MessageStarted(),
+            ChatDelta("Let me "),
+            ChatDelta("look."),
+            STARTED,
+            ENDED,
+            MessageStarted(),
+            ChatDelta("*Done*."),
+            MessageStarted(),
+            ChatDelta("*"),
+            ANSWERED,
+        ],
+        SPOKEN,
+    )
+    assert await deltas_of(turn) == [
+        {"role": "assistant"},
+        {"content": "LET ME"},
+        {"content": " LOOK"},
+        {"content": "."},
+        TOOL_CALL,
+        TOOL_RESULT,
+        {"role": "assistant"},
+        {"content": "DONE"},
+        {"content": "."},
+        {"role": "assistant"},
+    ]
+    # A message of which nothing can be said does not take away the one before.
+    assert turn.result.speech == turn.result.answer == "DONE."
+    assert turn.written == "Let me look.\n\n*Done*.\n\n*"
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [([MessageStarted(), ChatDelta("Look")], "LOOK (file)"), ([], "(file)")],
+    ids=["after text", "alone"],
+)
+async def test_media_are_mentioned_not_read(before: list[RunItem], said: str) -> None:
+    """Nobody wants to hear an address."""
+    turn = turn_of([*before, LINKS], SPOKEN)
+    await deltas_of(turn)
+    assert turn.result.speech == said
+    assert turn.result.links == LINKS.links
+
+
+async def test_what_the_filter_holds_back_is_said_before_an_error() -> None:
+    """Nothing of the answer is lost."""
+    turn = turn_of([MessageStarted(), ChatDelta("ab"), RunLostError("gone")], SPOKEN)
+    assert (await deltas_of(turn))[1:] == [
+        {"content": "A"},
+        {"content": "B"},
+        {"role": "assistant", "content": "(run_lost)"},
+    ]
+    assert turn.result.speech == "AB (run_lost)"
+    assert turn.result.answer == "AB"
+
+
+async def test_the_stages_of_a_turn_have_their_times() -> None:
+    """So that a slow stage can be named."""
+    turn = turn_of([MessageStarted(), ChatDelta("One. Two"), ANSWERED])
+    await deltas_of(turn)
+    times = turn.timings
+    assert times.connected is not None
+    assert times.first_text is not None
+    assert times.first_sentence is not None
+    assert times.done is not None
+    assert 0 <= times.connected <= times.first_text <= times.first_sentence <= times.done < 5
 
 
 def test_what_was_said_is_not_in_the_repr() -> None:

@@ -129,8 +129,9 @@ async def ask(
     language: str = "en",
     conversation_id: str | None = None,
     extra_system_prompt: str | None = None,
+    satellite_id: str | None = None,
 ) -> conversation.ConversationResult:
-    """Ask an agent as an action or another integration does."""
+    """Ask an agent as an action or another integration does, or with a satellite as one does."""
     return await conversation.async_converse(
         hass,
         text,
@@ -138,6 +139,7 @@ async def ask(
         Context(),
         language,
         agent,
+        satellite_id=satellite_id,
         extra_system_prompt=extra_system_prompt,
     )
 

@@ -9,9 +9,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import instance_id, intent, llm
 import pytest
 
-from custom_components.openclaw_voice.assist.context import VOICE_INSTRUCTION
+from custom_components.openclaw_voice.assist.context import INTRODUCTION
 from custom_components.openclaw_voice.assist.session_key import home_of, is_ours
-from custom_components.openclaw_voice.gateway import chat_run
 from tests.fakes.frames import (
     abort_settled,
     aborted,
@@ -51,7 +50,7 @@ async def test_an_answer_comes_back(hass: HomeAssistant, friendly: ScriptedGatew
     assert not result.continue_conversation
     [request] = friendly.received("agent")
     assert request.params["message"] == "What time is it?"
-    assert request.params["extraSystemPrompt"] == VOICE_INSTRUCTION
+    assert request.params["extraSystemPrompt"].startswith(f"{INTRODUCTION}\n")
 
 
 async def test_a_conversation_is_a_session_of_the_gateway(
@@ -88,7 +87,7 @@ async def test_the_extra_prompt_of_a_turn_reaches_the_agent(
     friendly.script(Expect("agent", reply=accepted(), emit=answered("Yes.")))
     await ask(hass, extra_system_prompt="The garage door is open.")
     [request] = friendly.received("agent")
-    assert request.params["extraSystemPrompt"].startswith(VOICE_INSTRUCTION)
+    assert request.params["extraSystemPrompt"].startswith(INTRODUCTION)
     assert request.params["extraSystemPrompt"].endswith("\n\nThe garage door is open.")
 
 
@@ -163,7 +162,7 @@ async def test_media_of_an_answer_become_links(
     assert speech_of(await ask(hass)) == f"Look:\n\n[cat.png]({LINK})"
 
 
-async def test_a_silent_answer_ends_the_turn_without_speech(
+async def test_a_silent_answer_to_somebody_who_reads_says_so(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
     """The agent may decide that nothing needs to be said; that is no error."""
@@ -173,7 +172,7 @@ async def test_a_silent_answer_ends_the_turn_without_speech(
     )
     result = await ask(hass)
     assert result.response.response_type is intent.IntentResponseType.ACTION_DONE
-    assert result.response.speech == {}
+    assert speech_of(result) == "(no answer)"
     assert result.conversation_id
 
 
@@ -264,11 +263,10 @@ async def test_a_run_that_somebody_stops_keeps_what_was_said(
 
 
 async def test_a_turn_without_a_connection_says_so(
-    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
     """The entity is unavailable, but who asks all the same is told why there is no answer."""
-    monkeypatch.setattr(chat_run, "READY_LIMIT", 0.1)
-    await add_entry(hass, friendly)
+    await add_entry(hass, friendly, options={"main": {"outage_wait": 0.1}})
     async with state_change(hass, lambda hass: is_unavailable(hass, AGENT)):
         await friendly.stop()
     result = await ask(hass, language="de")

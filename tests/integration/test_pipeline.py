@@ -70,7 +70,7 @@ class Assist:
         )
         self._pipeline = (await self.client.receive_json())["result"]["id"]
 
-    async def start(self, text: str = "Hallo", *, end_stage: str = "intent") -> None:
+    async def start(self, text: str = "Hallo", *, end_stage: str = "intent", **more: str) -> None:
         """Start a run."""
         await self.client.send_json_auto_id(
             {
@@ -80,6 +80,7 @@ class Assist:
                 "end_stage": end_stage,
                 "input": {"text": text},
             }
+            | more
         )
         started_run = await self.client.receive_json()
         assert started_run["success"]
@@ -98,9 +99,9 @@ class Assist:
             events.append(await self.next())
         return events
 
-    async def ask(self, text: str = "Hallo") -> list[dict[str, Any]]:
+    async def ask(self, text: str = "Hallo", **more: str) -> list[dict[str, Any]]:
         """Return all events of a run."""
-        await self.start(text)
+        await self.start(text, **more)
         return await self.rest()
 
 
@@ -200,14 +201,14 @@ async def test_text_before_a_tool_the_tool_and_the_answer_are_told_apart(
     assert speech_of(events) == "Drei Tage."
 
 
-async def test_a_silent_answer_ends_the_run_without_error(
+async def test_a_silent_answer_that_is_heard_ends_the_run_without_error(
     assist: Assist, friendly: ScriptedGateway
 ) -> None:
     """No delta, no speech, no error."""
     friendly.script(
         Expect("agent", reply=accepted(), emit=[started(), silent(), response_silent()])
     )
-    events = await assist.ask()
+    events = await assist.ask(device_id="speaker")
     assert [event["type"] for event in events] == [
         "run-start",
         "intent-start",

@@ -3,30 +3,37 @@
 Knows neither entities nor pipelines, so everything that answers people with an agent can use it.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+)
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import assert_never
-
-from homeassistant.components.conversation import (
-    AssistantContentDeltaDict,
-    ToolResultContentDeltaDict,
-)
-from homeassistant.helpers import llm
+import logging
+from typing import Final, Protocol, assert_never
 
 from ..gateway.errors import GatewayError, RunError
-from ..gateway.run_items import (
-    ChatDelta,
-    ChatFinal,
-    MessageStarted,
-    RunItem,
-    RunOutcome,
-    ToolActivity,
-    ToolPhase,
-)
+from ..gateway.run_items import ChatDelta, ChatFinal, RunItem, RunOutcome
+from .chat_deltas import ChatDeltas, TextFilter, TurnDelta, as_markdown
+from .patient import PatientItems
+from .timings import StopWatch, Timings
 
-type TurnDelta = AssistantContentDeltaDict | ToolResultContentDeltaDict
+_LOGGER: Final = logging.getLogger(__name__)
+
+TOTAL_LIMIT: Final = 240.0
+"""Seconds until a turn that is read, not heard, is answered later."""
+
+AFTER_CONNECTING: Final = 3.0
+"""Seconds of patience that are left to an agent when the connection has used up the others."""
+
+LEAVING_LIMIT: Final = 2.0
+"""Seconds to hand a run over when its turn is cancelled meanwhile."""
 
 
 class AnswerStoppedError(RunError):
@@ -40,7 +47,10 @@ class TurnOutcome(StrEnum):
 
     ANSWERED = "answered"
     SILENT = "silent"
-    """The agent decided that nothing needs to be said."""
+    """Nothing needs to be said."""
+
+    LATER = "later"
+    """The agent goes on; its answer is delivered when it is there."""
 
     FAILED = "failed"
 
@@ -51,10 +61,58 @@ class TurnResult:
 
     outcome: TurnOutcome
     speech: str = field(default="", repr=False)
-    """The last message, for those who get no deltas; after a failure with the sentence about it."""
+    """The last message, for those who get no deltas; with the sentence that ended it, if any."""
 
+    answer: str = field(default="", repr=False)
+    """What the agent itself said last."""
+
+    sentence: str = ""
+    """What we said besides it."""
+
+    links: tuple[str, ...] = field(default=(), repr=False)
     error: GatewayError | None = None
     """Why it failed."""
+
+
+class Sentences(Protocol):
+    """What we say ourselves, in the language of the user."""
+
+    @property
+    def no_answer(self) -> str:
+        """Shown when the agent says nothing on purpose."""
+
+    @property
+    def file(self) -> str:
+        """Said when an answer comes with pictures or other files."""
+
+    def holding(self, tool: str | None) -> str:
+        """Return what is said when the answer comes later; `tool` is what the agent uses now."""
+
+    async def explain(self, error: GatewayError) -> str:
+        """Return the sentence for an error."""
+
+
+type HandOver = Callable[[AsyncIterator[RunItem]], Awaitable[None]]
+"""Takes over the rest of a run: it is safe when this returns, and goes on without its turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStyle:
+    """How a turn is told to people."""
+
+    new_filter: Callable[[], TextFilter] | None = None
+    """Makes what is said fit for speech, one for each message. None: nobody listens, it is shown."""
+
+    patience: float | None = None
+    """Seconds without a word after which the rest is handed over; None: only the total counts."""
+
+    total: float | None = TOTAL_LIMIT
+    """Seconds after which the rest is handed over all the same."""
+
+    @property
+    def is_spoken(self) -> bool:
+        """Whether people listen to the answer."""
+        return self.new_filter is not None
 
 
 class Turn:
@@ -64,17 +122,50 @@ class Turn:
         self,
         run: AbstractAsyncContextManager[AsyncIterable[RunItem]],
         *,
-        explain: Callable[[GatewayError], Awaitable[str]],
+        sentences: Sentences,
+        style: TurnStyle | None = None,
+        hand_over: HandOver | None = None,
     ) -> None:
-        """`run` is entered once. `explain` returns the sentence for an error."""
+        """`run` is entered once. Without `hand_over` the turn waits for whatever comes."""
         self.result = TurnResult(outcome=TurnOutcome.SILENT)
         self._run = run
-        self._explain = explain
-        self._message = ""
-        """Text of the current message, or of the last one while a tool is used."""
+        self._sentences = sentences
+        self._style = style or TurnStyle()
+        self._hand_over = hand_over
+        self._log = ChatDeltas(self._style.new_filter)
+        self._now = asyncio.get_running_loop().time
+        self._began = self._now()
+        self._watch = StopWatch(self._began)
+        self._heard_at = self._began
+        """When the agent said something last (loop time)."""
 
-        self._is_open = False
-        """A message is open in the chat log: text and tool calls may be added to it."""
+        self._items: PatientItems[RunItem] | None = None
+        self._is_handed_over = False
+        self._is_leaving = False
+        self._left = asyncio.Event()
+        """The run has ended, or somebody else has it."""
+
+    @property
+    def timings(self) -> Timings:
+        """When the stages of the turn were reached."""
+        return self._watch.timings
+
+    @property
+    def written(self) -> str:
+        """What was passed on so far, as the agent wrote it."""
+        return self._log.written
+
+    async def leave(self) -> None:
+        """Hand a run that is listened to over now, because nobody can wait for it any more."""
+        can_leave = self._style.is_spoken and self._hand_over is not None
+        if can_leave and self._items is not None:
+            self._is_leaving = True
+            self._items.wake()
+            try:
+                async with asyncio.timeout(LEAVING_LIMIT):
+                    await self._left.wait()
+            except TimeoutError:
+                _LOGGER.debug("A turn was not handed over in time")
 
     async def deltas(self) -> AsyncGenerator[TurnDelta]:
         """Run the turn. Closing or cancelling it before the end aborts the run on the gateway.
@@ -83,81 +174,162 @@ class Turn:
         said until then.
         """
         try:
-            async with self._run as items:
-                async for item in items:
-                    for delta in self._convert(item):
-                        yield delta
+            async with self._run as run:
+                items = self._begin(run)
+                try:
+                    while await items.wait(self._until()) or not await self._give_away(items):
+                        item = await anext(items, None)
+                        if item is None:
+                            break
+                        for delta in self._take(item):
+                            yield delta
+                finally:
+                    await self._let_go(items)
+            if self._is_handed_over:
+                for delta in self._hold():
+                    yield delta
         except GatewayError as err:
-            sentence = await self._explain(err)
-            yield {"role": "assistant", "content": sentence}
-            self.result = TurnResult(
-                outcome=TurnOutcome.FAILED,
-                speech=f"{self._message.rstrip()} {sentence}".lstrip(),
-                error=err,
-            )
+            for delta in await self._fail(err):
+                yield delta
+        self._watch.note_done(self._now())
 
-    def _convert(self, item: RunItem) -> Iterator[TurnDelta]:
-        match item:
-            case MessageStarted():
-                self._message = ""
-                self._is_open = True
-                yield {"role": "assistant"}
-            case ChatDelta(text=text):
-                yield from self._add_text(text)
-            case ToolActivity(phase=ToolPhase.START):
-                yield from self._start_tool(item)
-            case ToolActivity():
-                yield self._end_tool(item)
-            case ChatFinal():
-                yield from self._finish(item)
-            case _:
-                assert_never(item)
+    def _begin(self, run: AsyncIterable[RunItem]) -> PatientItems[RunItem]:
+        """The run was sent: the agent's time begins, as far as the connection has left any."""
+        now = self._now()
+        self._watch.note_connected(now)
+        patience = self._style.patience or 0.0
+        self._heard_at = max(self._began, now - patience + min(patience, AFTER_CONNECTING))
+        self._items = PatientItems(run)
+        return self._items
 
-    def _add_text(self, text: str) -> Iterator[TurnDelta]:
-        if not self._is_open:
-            yield from self._convert(MessageStarted())
-        self._message += text
-        yield {"content": text}
+    def _until(self) -> float | None:
+        """Return the loop time at which the rest is handed over."""
+        if self._hand_over is None:
+            return None
+        if self._is_leaving:
+            return self._began
+        limits = []
+        if self._style.patience is not None:
+            limits.append(self._heard_at + self._style.patience)
+        if self._style.total is not None:
+            limits.append(self._began + self._style.total)
+        return min(limits, default=None)
 
-    def _start_tool(self, tool: ToolActivity) -> Iterator[TurnDelta]:
-        if not self._is_open:
-            self._is_open = True
-            yield {"role": "assistant"}
-        # External: the gateway runs it, Home Assistant only shows it.
-        call = llm.ToolInput(
-            tool_name=tool.name, tool_args=tool.arguments, id=tool.call_id, external=True
-        )
-        yield {"tool_calls": [call]}
+    # handing over
 
-    def _end_tool(self, tool: ToolActivity) -> TurnDelta:
-        self._is_open = False
-        return {
-            "role": "tool_result",
-            "tool_call_id": tool.call_id,
-            "tool_name": tool.name,
-            "result": llm.ToolResult(data={"result": tool.result}, error=tool.is_error),
-        }
+    async def _give_away(self, items: PatientItems[RunItem]) -> bool:
+        """Hand the rest over; return whether somebody has it now."""
+        if self._hand_over is None:
+            return False
+        # Not to be cancelled with the turn: what is stored half would be kept half.
+        work = asyncio.ensure_future(self._hand_over(items))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait((work,), timeout=LEAVING_LIMIT)
+            self._note_handed_over(work)
+            raise
+        except Exception as err:  # noqa: BLE001 - a fault of ours must not cost the answer
+            _LOGGER.error("A run was not handed over: %s", type(err).__name__)
+        return self._note_handed_over(work)
 
-    def _finish(self, final: ChatFinal) -> Iterator[TurnDelta]:
+    def _note_handed_over(self, work: asyncio.Future[None]) -> bool:
+        if work.done() and not work.cancelled() and work.exception() is None:
+            self._is_handed_over = True
+        else:
+            work.cancel()
+            self._hand_over = None  # The turn waits for the answer itself.
+        return self._is_handed_over
+
+    async def _let_go(self, items: PatientItems[RunItem]) -> None:
+        """The turn ends here, whether its run has ended or not."""
+        try:
+            if self._is_leaving and not items.has_ended and not self._is_handed_over:
+                await self._give_away(items)
+            if not self._is_handed_over:
+                await items.aclose()
+        finally:
+            self._left.set()
+
+    def _hold(self) -> list[TurnDelta]:
+        """Say that the answer comes later, after what was held back of the text so far."""
+        self._left.set()
+        deltas = list(self._log.flush())
+        phrase = self._sentences.holding(self._log.tool)
+        self._conclude(TurnOutcome.LATER, sentence=phrase)
+        return [*deltas, *self._log.add_message(phrase)]
+
+    # what the run says
+
+    def _take(self, item: RunItem) -> list[TurnDelta]:
+        if isinstance(item, ChatFinal):
+            return self._finish(item)
+        if isinstance(item, ChatDelta):
+            self._heard_at = self._now()
+        return self._noted(self._log.convert(item))
+
+    def _noted(self, deltas: Iterable[TurnDelta]) -> list[TurnDelta]:
+        """Note when there was text."""
+        noted = list(deltas)
+        for delta in noted:
+            if delta.get("role") != "tool_result" and (text := delta.get("content")):
+                self._watch.note_text(str(text), self._now())
+        return noted
+
+    def _finish(self, final: ChatFinal) -> list[TurnDelta]:
+        deltas = self._noted(self._log.flush())
+        answer, sentence = self._log.speech, ""
         match final.outcome:
+            case RunOutcome.ANSWERED:
+                deltas += self._noted(self._add_links(final.links))
+                outcome = TurnOutcome.ANSWERED
             case RunOutcome.SILENT:
-                self.result = TurnResult(outcome=TurnOutcome.SILENT)
-                return
-            case RunOutcome.ABORTED if not self._message:
+                outcome = TurnOutcome.SILENT
+                if not self._style.is_spoken and not self._log.speech:
+                    sentence = self._sentences.no_answer
+                    deltas += self._log.add_message(sentence)
+            case RunOutcome.ABORTED if self._log.speech:
+                outcome = TurnOutcome.ANSWERED
+            case RunOutcome.ABORTED if self._style.is_spoken:
+                # Somebody said stop, or asks something else: there is nothing to tell.
+                outcome = TurnOutcome.SILENT
+            case RunOutcome.ABORTED:
                 raise AnswerStoppedError("stopped before the first word")
-            case RunOutcome.ANSWERED | RunOutcome.ABORTED:
-                if final.links:
-                    yield from self._add_links(final.links)
-                self.result = TurnResult(outcome=TurnOutcome.ANSWERED, speech=self._message)
             case _:
                 assert_never(final.outcome)
+        self._conclude(outcome, answer=answer, sentence=sentence, links=final.links)
+        return deltas
 
-    def _add_links(self, links: tuple[str, ...]) -> Iterator[TurnDelta]:
-        """Add media to the last message; the chat log carries text only."""
-        text = "\n".join(f"[{_file_name(link)}]({link})" for link in links)
-        yield from self._add_text(f"\n\n{text}" if self._is_open and self._message else text)
+    def _add_links(self, links: tuple[str, ...]) -> Iterable[TurnDelta]:
+        """Show media as links; nobody wants to hear addresses."""
+        if not links:
+            return ()
+        if self._style.is_spoken:
+            return self._log.add_paragraph(self._sentences.file, between=" ")
+        return self._log.add_paragraph(as_markdown(links), between="\n\n")
 
+    async def _fail(self, error: GatewayError) -> list[TurnDelta]:
+        deltas = self._noted(self._log.flush())
+        sentence = await self._sentences.explain(error)
+        self._conclude(TurnOutcome.FAILED, sentence=sentence, error=error)
+        return [*deltas, *self._log.add_message(sentence)]
 
-def _file_name(link: str) -> str:
-    path = link.split("?", 1)[0].rstrip("/")
-    return path.rsplit("/", 1)[-1]
+    def _conclude(
+        self,
+        outcome: TurnOutcome,
+        *,
+        answer: str | None = None,
+        sentence: str = "",
+        links: tuple[str, ...] = (),
+        error: GatewayError | None = None,
+    ) -> None:
+        """Set the result; a silent one says nothing but the sentence."""
+        said = "" if outcome is TurnOutcome.SILENT else self._log.speech
+        self.result = TurnResult(
+            outcome=outcome,
+            speech=f"{said.rstrip()} {sentence}".strip() if sentence else said,
+            answer=said if answer is None or not said else answer,
+            sentence=sentence,
+            links=links,
+            error=error,
+        )

@@ -1,0 +1,292 @@
+"""A question to an agent, from our own commands and the choice of its session to what is kept of it.
+
+The middle of it, a run and what it says, is `turn`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+import logging
+from typing import Final, assert_never
+
+from homeassistant.util import dt as dt_util
+
+from ..gateway.chat_run import ChatRun
+from ..gateway.errors import GatewayError
+from ..gateway.run_items import RunItem
+from ..gateway.run_request import RUN_DEADLINE, Patience, RunMethod
+from ..outbox.late_answer import LateAnswer
+from .agent import Agent, Stopped
+from .chat_deltas import TurnDelta
+from .commands import Command, NewConversation, Stop, SwitchAgent, match
+from .followup import listens_again
+from .own_words import OwnWords
+from .phrases import Phrases, async_phrases
+from .question import Question
+from .run_plan import RunPlan, StillBusyError, async_plan
+from .speech import SpeechFilter
+from .timings import NO_TIMES, Timings
+from .turn import TOTAL_LIMIT, Turn, TurnOutcome, TurnResult, TurnStyle
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+RUN_SILENCE: Final = 300.0
+"""Seconds without any sign of a run until it has failed: more than any turn waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How a question is treated."""
+
+    takes_commands: bool = False
+    """`stop` and the like are for us, and an echo of our own answer is for nobody."""
+
+    limit: float | None = TOTAL_LIMIT
+    """Seconds until an answer that is read comes later."""
+
+    can_be_later: bool = True
+    """Else the run is aborted after the limit, which is an error."""
+
+    is_announced: bool = True
+    """People are to hear of an answer that comes later."""
+
+
+class AgentTurn:
+    """One question. Iterate `deltas` to the end, then read what it came to."""
+
+    def __init__(self, agent: Agent, question: Question, manners: Manners | None = None) -> None:
+        """Nothing happens before `deltas`."""
+        self.result = TurnResult(outcome=TurnOutcome.SILENT)
+        self.listens = False
+        """Whether the satellite listens again."""
+
+        self.session_key = ""
+        """Where the question was asked, once that is known."""
+
+        self.run_id: str | None = None
+        self.late_answer_id: str | None = None
+        """What the answer is kept under, when it comes later."""
+
+        self._agent = agent
+        self._house = agent.house
+        self._question = question
+        self._manners = manners or Manners()
+        self._options = agent.options
+        self._scope = agent.scope_of(question)
+        self._run: ChatRun | None = None
+        self._turn: Turn | None = None
+
+    @property
+    def timings(self) -> Timings:
+        """When the stages of the turn were reached."""
+        return self._turn.timings if self._turn is not None else NO_TIMES
+
+    async def deltas(self) -> AsyncGenerator[TurnDelta]:
+        """Ask. Closing or cancelling it before the end aborts the run on the gateway.
+
+        Errors of the gateway are not raised, their sentence is a message of its own.
+        """
+        phrases = await async_phrases(self._house.hass, self._question.language)
+        words = OwnWords(
+            phrases,
+            explain=self._explain,
+            holding_phrases=self._options.holding_phrases,
+            turn=self._agent.turns,
+        )
+        self._agent.turns += 1
+        if (command := self._command()) is not None:
+            yield self._say(await self._obey(command, words), TurnOutcome.ANSWERED)
+            return
+        if self._is_echo():
+            _LOGGER.debug("An echo of our own answer is left alone")
+            return
+        try:
+            plan = await async_plan(self._agent, self._question, self._scope)
+        except StillBusyError as err:
+            yield self._say(await self._explain(err), TurnOutcome.FAILED, err)
+            return
+        self.session_key = plan.session_key
+        with self._agent.living(self):
+            async with aclosing(self._ask(plan, words)) as deltas:
+                async for delta in deltas:
+                    yield delta
+
+    async def async_stop(self) -> None:
+        """Stop the run; the turn ends with what was said until then.
+
+        Raises:
+            GatewayError: The gateway could not be asked.
+        """
+        if self._run is not None:
+            await self._run.abort()
+
+    async def async_leave(self) -> None:
+        """Hand the run over now, if people listen to it."""
+        if self._turn is not None:
+            await self._turn.leave()
+
+    async def _ask(self, plan: RunPlan, words: OwnWords) -> AsyncGenerator[TurnDelta]:
+        await self._agent.async_use_model(plan.session_key)
+        self._run = run = self._start(plan)
+        self.run_id = run.run_id
+        if plan.aside is not None:
+            plan.aside.run_ids.append(run.run_id)
+        self._turn = turn = Turn(
+            run,
+            sentences=words,
+            style=self._style(words),
+            hand_over=partial(self._hand_over, run) if self._manners.can_be_later else None,
+        )
+        async with aclosing(turn.deltas()) as deltas:
+            async for delta in deltas:
+                yield delta
+        self.result = turn.result
+        self._note_end(plan)
+
+    def _start(self, plan: RunPlan) -> ChatRun:
+        asks_before_risk = self._options.asks_before_risk
+        limit = self._manners.limit or RUN_DEADLINE
+        return self._house.client.chat.start(
+            session_key=plan.session_key,
+            message=self._question.text,
+            instructions=None if asks_before_risk else plan.told,
+            work_context=plan.told if asks_before_risk else None,
+            method=RunMethod.CHAT_SEND if asks_before_risk else RunMethod.AGENT,
+            thinking=self._options.thinking,
+            attachments=self._question.attachments,
+            # The turn has a clock of its own; the run has one only where nobody takes it over.
+            patience=Patience(
+                connect=self._options.outage_wait,
+                silence=RUN_SILENCE if self._manners.can_be_later else limit,
+                total=RUN_DEADLINE if self._manners.can_be_later else limit,
+            ),
+        )
+
+    def _style(self, words: OwnWords) -> TurnStyle:
+        if not self._question.is_spoken:
+            return TurnStyle(total=self._manners.limit)
+        return TurnStyle(
+            new_filter=partial(SpeechFilter, words.phrases.words),
+            patience=self._options.patience,
+            total=None,
+        )
+
+    async def _hand_over(self, run: ChatRun, items: AsyncIterator[RunItem]) -> None:
+        """Have the rest of a run followed and told without this turn."""
+        outbox = self._house.outbox
+        answer = LateAnswer(
+            id=run.run_id,
+            agent_id=self._agent.agent_id,
+            subentry_id=self._agent.subentry_id,
+            session_key=self.session_key,
+            run_id=run.run_id,
+            is_chat_send=self._options.asks_before_risk,
+            question=self._question.text,
+            language=self._question.language,
+            satellite_id=self._question.origin.satellite_id,
+            is_announced=self._manners.is_announced,
+            said=self._turn.written if self._turn is not None else "",
+            created=dt_util.utcnow(),
+        )
+        run.detach()
+        try:
+            await outbox.async_hand_over(run, items, answer)
+        except Exception as err:
+            if outbox.get(answer.id) is None:
+                raise
+            # It is followed; only a restart of Home Assistant would lose it.
+            _LOGGER.error("A late answer was not stored: %s", type(err).__name__)
+        self.late_answer_id = answer.id
+
+    def _note_end(self, plan: RunPlan) -> None:
+        """Remember what the next turn of the session needs to know."""
+        outcome = self.result.outcome
+        if outcome is not TurnOutcome.FAILED:
+            self._agent.note_told(plan.told_aside, plan.told_answers)
+        if not self._manners.takes_commands or self._place is None:
+            return
+        now = self._now()
+        follow_ups = self._agent.follow_ups
+        self.listens = outcome is TurnOutcome.ANSWERED and listens_again(
+            self.result.speech,
+            policy=self._options.follow_up,
+            turns_in_a_row=follow_ups.turns_in_a_row(self._place),
+            limit=self._options.follow_up_limit,
+            language=self._question.language,
+        )
+        follow_ups.note_answer(self._place, self.result.speech, self.listens, now)
+
+    # our own commands
+
+    def _command(self) -> Command | None:
+        """Return what the words ask of us instead of the agent."""
+        if not self._manners.takes_commands:
+            return None
+        names = {agent.name: key for key, agent in self._house.agents.items()}
+        command = match(self._question.text, self._question.language, names)
+        is_here = self._question.origin.satellite_id is not None
+        return None if isinstance(command, SwitchAgent) and not is_here else command
+
+    async def _obey(self, command: Command, words: OwnWords) -> str:
+        """Do it; return the sentence to confirm it, or about why it cannot be done."""
+        phrases = words.phrases
+        match command:
+            case Stop():
+                return await self._stop_session(phrases)
+            case NewConversation():
+                self._agent.new_conversation(self._scope)
+                return phrases.new_conversation
+            case SwitchAgent(agent_id=subentry_id):
+                satellite_id = self._question.origin.satellite_id
+                if satellite_id is not None:
+                    self._house.memory.choose_agent(satellite_id, subentry_id)
+                return phrases.switched_to(self._house.agents[subentry_id].name)
+            case _:
+                assert_never(command)
+
+    async def _stop_session(self, phrases: Phrases) -> str:
+        try:
+            stopped = await self._agent.async_stop(
+                self._agent.key_of(self._scope),
+                satellite_id=self._question.origin.satellite_id,
+            )
+        except GatewayError as err:
+            return await self._explain(err)
+        match stopped:
+            case Stopped.ANSWER:
+                return phrases.stopped
+            case Stopped.TASK:
+                return phrases.task_stopped
+            case Stopped.NOTHING:
+                return phrases.nothing_to_stop
+            case _:
+                assert_never(stopped)
+
+    # small things
+
+    @property
+    def _place(self) -> str | None:
+        """Where turns follow each other: at a satellite, else in a conversation."""
+        return self._question.origin.satellite_id or self._question.conversation_id
+
+    def _is_echo(self) -> bool:
+        """Whether a satellite that listens again has heard the end of our own answer."""
+        if not self._manners.takes_commands or self._place is None:
+            return False
+        return self._agent.follow_ups.is_echo(self._place, self._question.text, self._now())
+
+    def _say(
+        self, sentence: str, outcome: TurnOutcome, error: GatewayError | None = None
+    ) -> TurnDelta:
+        self.result = TurnResult(outcome=outcome, speech=sentence, sentence=sentence, error=error)
+        return {"role": "assistant", "content": sentence}
+
+    async def _explain(self, error: GatewayError) -> str:
+        return await self._house.explain(self._question.language, error)
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,107 @@
+"""What the agents of an entry share: which sessions go on, and the answers that are still owed."""
+
+from functools import partial
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+
+from .agents import agents_of
+from .assist.agent import Agent, House
+from .assist.memory import Memory
+from .assist.phrases import async_phrases
+from .assist.speech import spoken
+from .const import CONF_AGENT_ID
+from .exceptions import async_sentence
+from .gateway.client import GatewayClient
+from .gateway.errors import GatewayError
+from .outbox.late_answers import Outbox
+
+
+class Household:
+    """The agents of one entry, with their memory and their outbox."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], client: GatewayClient) -> None:
+        """Nothing is read before `async_load`."""
+        self.memory = Memory(hass, entry.entry_id)
+        self.outbox = Outbox(
+            hass,
+            entry,
+            client,
+            speak=self._async_speak,
+            sentence=self._async_phrase,
+            explain=self._async_explain,
+            fallback_of=self._fallback_of,
+            agent_name=self._name_of,
+        )
+        self.agents: dict[str, Agent] = {}
+        """By the id of their subentry."""
+
+        self._hass = hass
+        self._entry = entry
+        self._house = House(
+            hass=hass,
+            entry=entry,
+            client=client,
+            memory=self.memory,
+            outbox=self.outbox,
+            explain=partial(async_sentence, hass),
+            agents=self.agents,
+        )
+        self.async_update()
+
+    @callback
+    def agent_at(self, satellite_id: str | None, subentry_id: str) -> Agent:
+        """Return the agent that was chosen for a satellite, else the one of a subentry."""
+        chosen = self.memory.agent_for(satellite_id) if satellite_id else None
+        return self.agents.get(chosen or "") or self.agents[subentry_id]
+
+    @callback
+    def async_update(self) -> None:
+        """Bring in agents that were added to the entry, and let those go that were removed."""
+        subentries = {subentry.subentry_id: subentry for subentry in agents_of(self._entry)}
+        for subentry_id in self.agents.keys() - subentries.keys():
+            del self.agents[subentry_id]
+        for subentry_id, subentry in subentries.items():
+            if subentry_id not in self.agents:
+                agent_id = subentry.data[CONF_AGENT_ID]
+                self.agents[subentry_id] = Agent(self._house, subentry_id, agent_id)
+
+    async def async_load(self) -> None:
+        """Read what was remembered."""
+        await self.memory.async_load()
+        # So that the first turn need not wait for them.
+        await async_phrases(self._hass, self._hass.config.language)
+
+    async def async_start(self) -> None:
+        """Go on with the answers that are owed."""
+        await self.outbox.async_start()
+
+    async def async_stop(self) -> None:
+        """Hand over the turns people listen to, and keep what is owed. Before the client stops."""
+        for agent in tuple(self.agents.values()):
+            await agent.async_leave()
+        await self.outbox.async_stop()
+        await self.memory.async_stop()
+
+    # for the outbox
+
+    async def _async_speak(self, text: str, language: str) -> str:
+        return spoken(text, (await async_phrases(self._hass, language)).words)
+
+    async def _async_phrase(self, language: str, slug: str) -> str:
+        phrase: str = getattr(await async_phrases(self._hass, language), slug)
+        return phrase
+
+    async def _async_explain(self, error: GatewayError, language: str) -> str:
+        return await async_sentence(self._hass, language, error)
+
+    @callback
+    def _fallback_of(self, subentry_id: str) -> tuple[str, ...]:
+        agent = self.agents.get(subentry_id)
+        return agent.options.fallback if agent is not None else ()
+
+    @callback
+    def _name_of(self, subentry_id: str) -> str:
+        agent = self.agents.get(subentry_id)
+        return agent.name if agent is not None else ""

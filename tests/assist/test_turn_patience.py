@@ -1,0 +1,371 @@
+"""A turn that is quiet for too long hands its run over, and nothing of it is lost."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, ClassVar, Self
+
+import pytest
+
+from custom_components.openclaw_voice.assist import turn as turn_module
+from custom_components.openclaw_voice.assist.patient import PatientItems
+from custom_components.openclaw_voice.assist.turn import (
+    HandOver,
+    Turn,
+    TurnOutcome,
+    TurnStyle,
+)
+from custom_components.openclaw_voice.gateway.errors import GatewayError, RunLostError
+from custom_components.openclaw_voice.gateway.run_items import (
+    ChatDelta,
+    ChatFinal,
+    MessageStarted,
+    RunItem,
+    RunOutcome,
+)
+
+from .test_turn import ENDED, STARTED, Capitals, Said
+
+ANSWERED = ChatFinal(outcome=RunOutcome.ANSWERED)
+SHORT = 0.02
+LATER = {"role": "assistant", "content": "(later, None)"}
+
+
+class Run:
+    """A run whose items come when the test wants."""
+
+    def __init__(self, *items: RunItem | GatewayError) -> None:
+        """`items` are there at once."""
+        self.queue: asyncio.Queue[RunItem | GatewayError] = asyncio.Queue()
+        self.say(*items)
+        self.is_left = False
+        self.is_ended = False
+
+    def say(self, *items: RunItem | GatewayError) -> None:
+        """Have these come now."""
+        for item in items:
+            self.queue.put_nowait(item)
+
+    async def __aenter__(self) -> Self:
+        """Nothing is sent."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Note it."""
+        self.is_left = True
+
+    async def __aiter__(self) -> AsyncIterator[RunItem]:
+        """Yield to the last item."""
+        try:
+            while not self.is_ended:
+                item = await self.queue.get()
+                if isinstance(item, GatewayError):
+                    raise item
+                self.is_ended = isinstance(item, ChatFinal)
+                yield item
+        finally:
+            self.is_ended = True
+
+
+class Outbox:
+    """Takes over what is handed over."""
+
+    taken: ClassVar[list[AsyncIterator[RunItem]]] = []
+
+    def __init__(self, run: Run) -> None:
+        """Nothing yet."""
+        self.run = run
+        self.items: AsyncIterator[RunItem] | None = None
+        self.was_in_time = False
+
+    async def take(self, items: AsyncIterator[RunItem]) -> None:
+        """Keep it, as if it was stored."""
+        await asyncio.sleep(0)
+        self.items = items
+        self.taken.append(items)
+        self.was_in_time = not self.run.is_left
+
+    async def rest(self) -> list[RunItem]:
+        """Return what comes until the run ends."""
+        assert self.items is not None
+        async with asyncio.timeout(5):
+            return [item async for item in self.items]
+
+
+@pytest.fixture(autouse=True)
+async def end_what_was_handed_over() -> AsyncGenerator[None]:
+    """Leave no task behind."""
+    yield
+    for items in Outbox.taken:
+        assert isinstance(items, PatientItems)
+        await items.aclose()
+    Outbox.taken.clear()
+
+
+def turn_with(run: Run, hand_over: HandOver | None, **style: object) -> Turn:
+    """Return a spoken turn with little patience."""
+    fields: dict[str, Any] = {"new_filter": Capitals, "patience": SHORT, "total": None} | style
+    return Turn(run, sentences=Said(), style=TurnStyle(**fields), hand_over=hand_over)
+
+
+async def deltas_of(turn: Turn) -> list[Any]:
+    """Run a turn to its end."""
+    async with asyncio.timeout(5):
+        return [delta async for delta in turn.deltas()]
+
+
+async def test_a_turn_without_a_word_ends_with_a_holding_phrase() -> None:
+    """The run goes on; what comes then belongs to whoever took it."""
+    run = Run(MessageStarted())
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take)
+    assert await deltas_of(turn) == [{"role": "assistant"}, LATER]
+    assert turn.result.outcome is TurnOutcome.LATER
+    assert turn.result.speech == "(later, None)"
+    assert turn.result.answer == ""
+    assert outbox.was_in_time
+    assert not run.is_ended
+    run.say(ChatDelta("Noon."), ANSWERED)
+    assert await outbox.rest() == [ChatDelta("Noon."), ANSWERED]
+
+
+async def test_what_was_held_back_is_said_before_the_phrase() -> None:
+    """Patience is counted from the last text, and a tool that is used is named."""
+    run = Run(MessageStarted(), ChatDelta("Let me see"), STARTED)
+    turn = turn_with(run, Outbox(run).take)
+    deltas = await deltas_of(turn)
+    assert deltas[1:3] == [{"content": "LET ME SE"}, {"content": "E"}]
+    assert deltas[-1]["content"] == "(later, lights)"
+    assert turn.result.speech == "LET ME SEE (later, lights)"
+    assert turn.result.answer == "LET ME SEE"
+
+
+async def test_a_tool_that_has_ended_is_not_named() -> None:
+    """The agent is doing something else by now."""
+    run = Run(STARTED, ENDED)
+    turn = turn_with(run, Outbox(run).take)
+    assert (await deltas_of(turn))[-1] == LATER
+
+
+async def test_an_agent_that_goes_on_talking_is_listened_to() -> None:
+    """Every word prolongs the patience; its total does not count for what is heard."""
+    run = Run(MessageStarted())
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take, patience=0.15)
+    said = 0
+
+    def say_more() -> None:
+        nonlocal said
+        said += 1
+        run.say(ChatDelta("a") if said < 5 else ANSWERED)
+        if said < 5:
+            asyncio.get_running_loop().call_later(0.06, say_more)
+
+    say_more()
+    await deltas_of(turn)
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+    assert turn.result.speech == "AAAA"
+    assert outbox.items is None
+
+
+async def test_a_turn_that_is_read_has_a_total_only() -> None:
+    """The reader sees that the agent works."""
+    run = Run(MessageStarted(), ChatDelta("Hm"))
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take, new_filter=None, patience=None, total=SHORT)
+    assert (await deltas_of(turn))[-1]["content"] == "(later, None)"
+    assert turn.result.outcome is TurnOutcome.LATER
+    assert outbox.items is not None
+
+
+async def test_a_turn_without_limits_waits() -> None:
+    """Whoever starts it sets them."""
+    run = Run()
+    turn = turn_with(run, Outbox(run).take, patience=None)
+    asyncio.get_running_loop().call_later(SHORT, run.say, ANSWERED)
+    await deltas_of(turn)
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+
+
+async def test_a_slow_connection_leaves_the_agent_some_patience(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the answer would come later although the agent is quick."""
+    monkeypatch.setattr(turn_module, "AFTER_CONNECTING", 1.0)
+
+    class Slow(Run):
+        async def __aenter__(self) -> Self:
+            await asyncio.sleep(SHORT * 2)
+            asyncio.get_running_loop().call_later(SHORT, self.say, ANSWERED)
+            return self
+
+    run = Slow()
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take, patience=SHORT * 2)
+    await deltas_of(turn)
+    assert outbox.items is None
+
+
+async def fail(_: AsyncIterator[RunItem]) -> None:
+    """Cannot take anything over."""
+    raise OSError("disk full")
+
+
+async def test_a_run_that_cannot_be_handed_over_is_waited_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The answer is worth more than our plan for it."""
+    run = Run(MessageStarted())
+    asyncio.get_running_loop().call_later(SHORT * 3, run.say, ChatDelta("Noon."), ANSWERED)
+    turn = turn_with(run, fail)
+    assert (await deltas_of(turn))[1:] == [{"content": "NOON"}, {"content": "."}]
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+    assert [record.getMessage() for record in caplog.records] == [
+        "A run was not handed over: OSError"
+    ]
+
+
+async def test_a_run_that_fails_before_the_patience_is_over_is_explained() -> None:
+    """Only what may still come is handed over."""
+    run = Run(RunLostError("gone"))
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take)
+    await deltas_of(turn)
+    assert turn.result.outcome is TurnOutcome.FAILED
+    assert outbox.items is None
+
+
+async def listen(turn: Turn) -> asyncio.Task[list[Any]]:
+    """Let somebody listen to a turn, until it waits for the agent."""
+    task = asyncio.create_task(deltas_of(turn))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_a_turn_that_must_end_now_is_handed_over() -> None:
+    """Home Assistant stops, or the entry is unloaded."""
+    run = Run()
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take, patience=100)
+    task = await listen(turn)
+    await turn.leave()
+    assert outbox.items is not None
+    assert (await task)[-1] == LATER
+
+
+async def test_a_turn_that_is_read_is_not_handed_over_when_it_must_end() -> None:
+    """It ends with its run."""
+    run = Run()
+    turn = turn_with(run, Outbox(run).take, new_filter=None)
+    task = await listen(turn)
+    await turn.leave()
+    run.say(ANSWERED)
+    await task
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+
+
+async def test_a_turn_that_has_not_begun_has_nothing_to_hand_over() -> None:
+    """Nothing was sent."""
+    run = Run()
+    await turn_with(run, Outbox(run).take).leave()
+    assert not run.is_left
+
+
+async def test_a_turn_nobody_iterates_cannot_be_handed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever leaves does not wait for ever."""
+    monkeypatch.setattr(turn_module, "LEAVING_LIMIT", SHORT)
+    run = Run(MessageStarted())
+    outbox = Outbox(run)
+    deltas = turn_with(run, outbox.take, patience=100)
+    iterator = deltas.deltas()
+    await anext(iterator)
+    await deltas.leave()
+    assert outbox.items is None
+    # Closed all the same, it is handed over then.
+    await iterator.aclose()
+    assert outbox.items is not None
+
+
+async def test_a_turn_that_cannot_be_handed_over_when_it_must_end_waits_on() -> None:
+    """Its run ends with the client."""
+    run = Run()
+    turn = turn_with(run, fail, patience=100)
+    task = await listen(turn)
+    leaving = asyncio.create_task(turn.leave())
+    await asyncio.sleep(0)
+    run.say(MessageStarted(), ANSWERED)
+    await leaving
+    await task
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+
+
+async def test_a_turn_that_cannot_be_handed_over_at_its_end_ends_its_run() -> None:
+    """There is nothing better to do."""
+    run = Run()
+    turn = turn_with(run, fail, patience=100)
+    task = await listen(turn)
+    leaving = asyncio.create_task(turn.leave())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await leaving
+    assert run.is_ended
+
+
+async def test_a_cancelled_turn_ends_its_run() -> None:
+    """Nobody listens any more."""
+    run = Run()
+    outbox = Outbox(run)
+    task = await listen(turn_with(run, outbox.take, patience=100))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert run.is_left
+    assert run.is_ended
+    assert outbox.items is None
+
+
+async def test_a_promise_is_kept_when_its_turn_is_cancelled() -> None:
+    """What is being stored is stored to the end, within a limit."""
+    run = Run()
+    outbox = Outbox(run)
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def take_slowly(items: AsyncIterator[RunItem]) -> None:
+        began.set()
+        await go_on.wait()
+        await outbox.take(items)
+
+    task = await listen(turn_with(run, take_slowly))
+    await began.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert outbox.was_in_time
+    run.say(ANSWERED)
+    assert await outbox.rest() == [ANSWERED]
+
+
+async def test_a_promise_that_is_not_stored_in_time_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The turn was cancelled, so its run ends with it."""
+    monkeypatch.setattr(turn_module, "LEAVING_LIMIT", SHORT)
+    run = Run()
+    began = asyncio.Event()
+
+    async def take_for_ever(_: AsyncIterator[RunItem]) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    task = await listen(turn_with(run, take_for_ever))
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert run.is_ended

@@ -1,0 +1,58 @@
+"""Whether a satellite listens again after an answer, and what it must not take for a question."""
+
+from homeassistant.core import HomeAssistant
+import pytest
+
+from tests.fakes.frames import accepted, answered
+from tests.fakes.gateway import Expect, ScriptedGateway
+
+from .support import add_entry, ask
+from .turns import KITCHEN
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.mark.parametrize(
+    ("policy", "answer", "listens"),
+    [
+        ("auto", "Which one?", True),
+        ("auto", "Done.", False),
+        ("always", "Done.", True),
+        ("never", "Which one?", False),
+    ],
+)
+async def test_the_policy_of_the_agent_decides(
+    hass: HomeAssistant, friendly: ScriptedGateway, policy: str, answer: str, listens: bool
+) -> None:
+    """By itself it listens after a question."""
+    await add_entry(hass, friendly, options={"main": {"follow_up": policy}})
+    friendly.script(Expect("agent", reply=accepted(), emit=answered(answer)))
+    assert (await ask(hass, satellite_id=KITCHEN)).continue_conversation is listens
+
+
+async def test_a_satellite_does_not_listen_again_for_ever(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """A television would keep it going."""
+    await add_entry(hass, friendly, options={"main": {"follow_up_limit": 2}})
+    friendly.script(
+        *[Expect("agent", reply=accepted(), emit=answered(f"Is it {n}?")) for n in range(3)]
+    )
+    heard = [await ask(hass, f"Ask me {n}", satellite_id=KITCHEN) for n in range(3)]
+    assert [result.continue_conversation for result in heard] == [True, True, False]
+
+
+async def test_an_echo_of_the_answer_is_no_question(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The satellite has heard itself: nothing is sent, said or listened to."""
+    await add_entry(hass, friendly)
+    friendly.script(
+        Expect("agent", reply=accepted(), emit=answered("Shall I turn on the lights in the den?"))
+    )
+    await ask(hass, satellite_id=KITCHEN)
+    result = await ask(hass, "turn on the lights in the den?", satellite_id=KITCHEN)
+    assert result.response.speech == {}
+    assert result.response.error_code is None
+    assert not result.continue_conversation
+    assert len(friendly.received("agent")) == 1

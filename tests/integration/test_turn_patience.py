@@ -1,0 +1,163 @@
+"""A long run never fails: its turn ends with a phrase, and its answer comes later."""
+
+import asyncio
+from collections.abc import AsyncIterable
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import intent
+import pytest
+
+from custom_components.openclaw_voice.assist import options
+from custom_components.openclaw_voice.gateway.run_items import RunItem
+from custom_components.openclaw_voice.outbox.late_answer import LateAnswer, LateStatus
+from custom_components.openclaw_voice.outbox.late_answers import Outbox, Run
+from tests.fakes.frames import accepted, answered, ended, response_ok, said, started, tool_started
+from tests.fakes.gateway import Expect, ScriptedGateway, wait_for
+
+from .support import add_entry, ask, speech_of
+from .turns import IMPATIENT, KITCHEN, late_answer
+
+pytestmark = pytest.mark.usefixtures("home", "impatience")
+
+HOLDING = "This is taking a while. I will tell you as soon as I know."
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let agents have less patience than people may set."""
+    monkeypatch.setattr(options, "PATIENCE_BOUNDS", (0.0, 240.0))
+
+
+async def test_a_spoken_turn_without_a_word_is_answered_later(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """It ends with a holding phrase and does not listen; the run goes on."""
+    entry = await add_entry(hass, friendly, options=IMPATIENT)
+    go_on = asyncio.Event()
+    friendly.script(
+        Expect(
+            "agent",
+            reply=accepted(),
+            emit=[started(), wait_for(go_on), said("It is done."), ended(), response_ok()],
+        )
+    )
+    result = await ask(hass, "Clean up?", satellite_id=KITCHEN)
+    assert speech_of(result) == HOLDING
+    assert result.response.response_type is intent.IntentResponseType.ACTION_DONE
+    assert not result.continue_conversation
+    [answer] = entry.runtime_data.outbox.all()
+    assert answer.status is LateStatus.RUNNING
+    assert (answer.question, answer.satellite_id, answer.language) == ("Clean up?", KITCHEN, "en")
+    async with late_answer(hass) as data:
+        go_on.set()
+    assert data["text"] == "It is done."
+    assert data["id"] == friendly.received("agent")[0].params["idempotencyKey"]
+    assert not friendly.received("chat.abort")
+
+
+async def test_what_was_said_before_is_not_owed_any_more(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The tool that goes on is named, and only the rest of the answer is told later."""
+    entry = await add_entry(hass, friendly, options=IMPATIENT)
+    friendly.script(
+        Expect(
+            "agent",
+            reply=accepted(),
+            emit=[started(), said("Let me *look*."), tool_started("web_search", {})],
+        )
+    )
+    result = await ask(hass, satellite_id=KITCHEN)
+    assert speech_of(result) == (
+        "Let me look. This is taking a while, I am still busy with web search. "
+        "I will tell you as soon as I know."
+    )
+    [answer] = entry.runtime_data.outbox.all()
+    assert answer.said == "Let me *look*."
+
+
+async def test_own_holding_phrases_take_turns(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The same words every time would be tiring."""
+    phrases = ["One moment.", "Wait for it."]
+    entry = await add_entry(
+        hass, friendly, options={"main": {"patience": 0.05, "holding_phrases": phrases}}
+    )
+    friendly.script(*[Expect("agent", reply=accepted(), emit=[started()]) for _ in range(3)])
+    said_by_us = [
+        speech_of(await ask(hass, satellite_id=f"assist_satellite.room_{number}"))
+        for number in range(3)
+    ]
+    assert said_by_us == ["One moment.", "Wait for it.", "One moment."]
+    assert len(entry.runtime_data.outbox.all()) == 3
+
+
+async def test_a_turn_that_is_read_is_waited_for(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Whoever reads sees that something goes on."""
+    await add_entry(hass, friendly, options=IMPATIENT)
+    go_on = asyncio.Event()
+    friendly.script(
+        Expect("agent", reply=accepted(), emit=[started(), wait_for(go_on), answered("Noon.")[1:]])
+    )
+    turn = hass.async_create_background_task(ask(hass), "turn")
+    await friendly.wait_for_request("agent")
+    hass.loop.call_later(0.3, go_on.set)
+    assert speech_of(await turn) == "Noon."
+
+
+async def test_an_unloaded_entry_keeps_its_promises(
+    hass: HomeAssistant, friendly: ScriptedGateway, hass_storage: dict[str, Any]
+) -> None:
+    """A spoken turn is handed over, its run goes on; a turn that is read is stopped."""
+    entry = await add_entry(hass, friendly)
+    friendly.script(Expect("agent", reply=accepted(), emit=[started()]))
+    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    request = await friendly.wait_for_request("agent")
+    await friendly.played()
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert speech_of(await turn) == HOLDING
+    assert not friendly.received("chat.abort")
+    [stored] = hass_storage[f"openclaw_voice.late_answers.{entry.entry_id}"]["data"]["answers"]
+    assert stored["id"] == request.params["idempotencyKey"]
+    assert stored["status"] == "running"
+
+
+async def test_an_answer_that_cannot_be_kept_is_said_in_its_turn(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours costs patience, not the answer."""
+
+    async def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Outbox, "async_hand_over", fail)
+    await add_entry(hass, friendly, options=IMPATIENT)
+    go_on = asyncio.Event()
+    friendly.script(
+        Expect("agent", reply=accepted(), emit=[started(), wait_for(go_on), answered("Noon.")[1:]])
+    )
+    hass.loop.call_later(0.3, go_on.set)
+    assert speech_of(await ask(hass, satellite_id=KITCHEN)) == "Noon."
+
+
+async def test_a_promise_that_was_made_is_not_made_twice(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full only after the run is followed: the turn ends all the same."""
+    hand_over = Outbox.async_hand_over
+
+    async def fail_late(
+        self: Outbox, run: Run, items: AsyncIterable[RunItem], answer: LateAnswer
+    ) -> None:
+        await hand_over(self, run, items, answer)
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Outbox, "async_hand_over", fail_late)
+    entry = await add_entry(hass, friendly, options=IMPATIENT)
+    friendly.script(Expect("agent", reply=accepted(), emit=[started()]))
+    assert speech_of(await ask(hass, satellite_id=KITCHEN)) == HOLDING
+    assert len(entry.runtime_data.outbox.all()) == 1
