@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from textwrap import fill
 from typing import Any, Final
 
 from homeassistant.config_entries import (
@@ -27,6 +28,9 @@ from .gateway.models import AgentInfo, AgentList
 
 CHOICES_LIMIT: Final = 5.0
 """Seconds the gateway has to say what it offers; the form comes without it afterwards."""
+
+TOLD_WIDTH: Final = 58
+"""Characters on a line of what an agent is told, as the dialog of the frontend shows it."""
 
 
 class AgentSubentryFlow(ConfigSubentryFlow):
@@ -134,8 +138,9 @@ class AgentSubentryFlow(ConfigSubentryFlow):
         told = preview(
             self._options, origin, language=language, now=dt_util.now(), rendered=rendered
         )
-        # It stands in a block of code, which a name must not end.
-        return told.replace("`", "'")
+        # It stands in a block of code, which does not wrap, and which a name must not end.
+        lines = (fill(line, TOLD_WIDTH) for line in told.replace("`", "'").splitlines())
+        return "\n".join(lines)
 
 
 async def _or_else[T](nothing: T, answer: Awaitable[T]) -> T:

@@ -11,6 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.openclaw_voice import agent_flow
+from custom_components.openclaw_voice.agent_flow import TOLD_WIDTH
 from custom_components.openclaw_voice.assist.options import (
     MAX_INSTRUCTIONS,
     OPTION_NAMES,
@@ -438,6 +439,7 @@ async def test_the_form_shows_what_the_agent_is_told_at_a_satellite(
     told = (await change(hass, entry))["description_placeholders"] or {}
     assert "Satellite" not in told["told"]
     assert "Call me Bo'ss." in told["told"]
+    assert max(map(len, told["told"].splitlines())) <= TOLD_WIDTH
     for name, disabled_by in (
         ("attic", er.RegistryEntryDisabler.USER),
         ("kitchen", None),
