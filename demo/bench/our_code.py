@@ -22,6 +22,9 @@ from custom_components.openclaw_voice.gateway.models import (
 from ..process import DemoError
 
 ROUNDS: Final = 5
+TURNS_OF_LOOP: Final = 10
+"""How often the event loop turns at most, until a piece of text has reached the listener."""
+
 SESSION_KEY: Final = "agent:main:homeassistant:bench:conversation:1"
 SETTINGS: Final = ConnectionSettings(
     url="ws://127.0.0.1:9", credentials=Credentials(), identity=None, client_version="1"
@@ -74,6 +77,19 @@ class _UnpluggedClient(GatewayClient):
         return HELLO
 
 
+class _NoSentences:
+    """What we say ourselves: nothing, in a turn that goes well."""
+
+    no_answer = ""
+    file = ""
+
+    def holding(self, tool: str | None) -> str:
+        return tool or ""
+
+    async def explain(self, error: GatewayError) -> str:
+        raise error
+
+
 async def microseconds_per_delta(*, characters: int, deltas: int) -> float:
     """Return what one delta of such an answer takes, the median of some rounds.
 
@@ -96,32 +112,44 @@ async def _seconds_of(texts: Sequence[str]) -> float:
     """Run one turn on frames that are there already, and return how long it took."""
     client = _UnpluggedClient()
     turn = Turn(
-        client.chat.start(session_key=SESSION_KEY, message="Question"), explain=_raise_again
+        client.chat.start(session_key=SESSION_KEY, message="Question"), sentences=_NoSentences()
     )
-    listener = asyncio.create_task(_count_texts(turn), name="bench listener")
+    listener = _Listener()
+    listening = asyncio.create_task(listener.listen(turn), name="bench listener")
     while not client.connection.sent:
         await asyncio.sleep(0)
     frames = list(frames_of(client.connection.sent[0]["idempotencyKey"], texts))
     start = time.perf_counter()
-    for frame in frames:
+    for number, frame in enumerate(frames):
         event = parse_frame(frame)
         if isinstance(event, GatewayEvent):
             client.chat.take(event)
-        # The listener's turn, as between two frames of the socket.
-        await asyncio.sleep(0)
-    heard = await listener
+        # The listener's turn, as between two frames of the socket. Two frames carry one text.
+        await listener.reach(number // 2 + 1)
+    await listening
     seconds = time.perf_counter() - start
-    if turn.result.outcome is not TurnOutcome.ANSWERED or heard != len(texts):
+    if turn.result.outcome is not TurnOutcome.ANSWERED or listener.heard != len(texts):
         raise DemoError("Our code did not hand out one delta for each piece of the answer.")
     return seconds
 
 
-async def _count_texts(turn: Turn) -> int:
-    """Run a turn to its end and return how many of its deltas carried text."""
-    count = 0
-    async for delta in turn.deltas():
-        count += bool(delta.get("content"))
-    return count
+class _Listener:
+    """Runs a turn to its end and counts the deltas with text."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+
+    async def listen(self, turn: Turn) -> None:
+        async for delta in turn.deltas():
+            self.heard += bool(delta.get("content"))
+
+    async def reach(self, number: int) -> None:
+        """Let the loop turn until so many have been heard, or nothing more is to be expected."""
+        await asyncio.sleep(0)
+        for _ in range(TURNS_OF_LOOP):
+            if self.heard >= number:
+                return
+            await asyncio.sleep(0)
 
 
 def frames_of(run_id: str, texts: Sequence[str]) -> Iterator[bytes]:
@@ -157,7 +185,3 @@ def _message(text: str) -> JsonObject:
 def _event(name: str, payload: JsonObject, seq: int) -> bytes:
     frame = {"type": "event", "event": name, "payload": payload, "seq": seq}
     return json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-async def _raise_again(error: GatewayError) -> str:
-    raise error

@@ -46,11 +46,10 @@ async def test_every_piece_becomes_a_delta() -> None:
 async def test_a_turn_that_loses_pieces_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A figure of work that was not done would be too good."""
 
-    async def hear_nothing(turn: our_code.Turn) -> int:
+    async def hear_nothing(listener: object, turn: our_code.Turn) -> None:
         async for _ in turn.deltas():
             pass
-        return 0
 
-    monkeypatch.setattr(our_code, "_count_texts", hear_nothing)
+    monkeypatch.setattr(our_code._Listener, "listen", hear_nothing)
     with pytest.raises(DemoError, match="one delta for each piece"):
         await microseconds_per_delta(characters=100, deltas=8)
