@@ -16,9 +16,12 @@ from custom_components.openclaw_voice.gateway.models import DEFAULT_IMAGE_BYTES
 from tests.fakes.frames import (
     accepted,
     answered,
+    ended,
     failed as told_failed,
     response_failed,
     response_silent,
+    said,
+    sent,
     silent,
     started,
 )
@@ -212,6 +215,27 @@ async def test_files_go_with_the_task(
     [attachment] = request.params["attachments"]
     assert (attachment["mimeType"], attachment["fileName"]) == ("image/png", "door.png")
     assert b64decode(attachment["content"]) == b"png"
+
+
+async def test_a_file_that_is_no_image_goes_another_way(
+    hass: HomeAssistant, friendly: ScriptedGateway, media: Path
+) -> None:
+    """Runs that take instructions take images only."""
+    (media / "door.png").write_bytes(b"png")
+    (media / "list.txt").write_bytes(b"milk")
+    hass.config.language = "de"
+    await add_entry(hass, friendly)
+    friendly.script(Expect("chat.send", reply=sent(), emit=[started(), said("Milk."), ended()]))
+
+    result = await generate(hass, files=("door.png", "list.txt"))
+
+    assert result.data == "Milk."
+    [request] = friendly.received("chat.send")
+    assert [file["mimeType"] for file in request.params["attachments"]] == [
+        "image/png",
+        "text/plain",
+    ]
+    assert "Language: de" in request.params["workContext"]["selection"]
 
 
 async def test_a_file_that_is_too_large_is_not_sent(

@@ -25,7 +25,7 @@ from .followup import listens_again
 from .own_words import OwnWords
 from .phrases import Phrases, async_phrases
 from .question import Question
-from .run_plan import RunPlan, StillBusyError, async_plan
+from .run_plan import RunPlan, StillBusyError, async_plan, options_for
 from .speech import SpeechFilter
 from .timings import NO_TIMES, Timings
 from .turn import TOTAL_LIMIT, Turn, TurnOutcome, TurnResult, TurnStyle
@@ -74,7 +74,7 @@ class AgentTurn:
         self._house = agent.house
         self._question = question
         self._manners = manners or Manners()
-        self._options = agent.options
+        self._options = options_for(agent, question)
         self._scope = agent.scope_of(question)
         self._run: ChatRun | None = None
         self._turn: Turn | None = None

@@ -1,7 +1,7 @@
 """Where a question is asked, and what the agent is told with it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import logging
 from typing import Final
 
@@ -10,7 +10,9 @@ from homeassistant.util import dt as dt_util
 from ..gateway.errors import GatewayError, RunError
 from ..gateway.sessions import MessageRole, SessionMessage
 from .agent import Agent, Aside
+from .attachments import all_are_images
 from .context import MAX_MESSAGES, Meanwhile, Said, build_instructions, build_work_context
+from .options import AgentOptions
 from .question import Question
 from .session_key import SessionScope
 from .surroundings import async_render_instructions
@@ -35,7 +37,7 @@ class RunPlan:
     """Of the session itself, or of its side session."""
 
     told: str = field(repr=False)
-    """Instructions; the work context of an agent that asks before risk."""
+    """Instructions; the work context where `options_for` says that it asks before risk."""
 
     aside: Aside | None = None
     """The question is asked aside; what is said there is told later."""
@@ -77,9 +79,20 @@ async def async_plan(agent: Agent, question: Question, scope: SessionScope) -> R
     )
 
 
+def options_for(agent: Agent, question: Question) -> AgentOptions:
+    """Return how an agent is used for a question.
+
+    With a file that is no image it goes the way of agents that ask before risk: the other way
+    takes images only.
+    """
+    if all_are_images(question.attachments):
+        return agent.options
+    return replace(agent.options, asks_before_risk=True)
+
+
 def _told(agent: Agent, question: Question, meanwhile: Meanwhile) -> str:
     """Return what the agent is told besides the question, as its kind of run can carry it."""
-    options = agent.options
+    options = options_for(agent, question)
     if options.asks_before_risk:
         return build_work_context(question, options, dt_util.now(), meanwhile)
     rendered = async_render_instructions(
