@@ -19,6 +19,7 @@ PLATFORMS = [
     Platform.BUTTON,
     Platform.CONVERSATION,
     Platform.NOTIFY,
+    Platform.SELECT,
     Platform.SENSOR,
 ]
 

@@ -21,6 +21,7 @@ ICONS = load_json("icons.json")["entity"]
 KEYS = {
     "binary_sensor": {"connected"},
     "button": {"reconnect"},
+    "select": {"satellite_agent"},
     "sensor": {description.key for description in SENSORS},
 }
 
