@@ -139,11 +139,6 @@ class GatewayClient:
         return self._is_stopping or self._snapshot.state in _BLOCKED
 
     @property
-    def is_connected(self) -> bool:
-        """Whether requests can be sent now."""
-        return self._open_connection is not None
-
-    @property
     def connection(self) -> Connection:
         """The ready connection.
 
