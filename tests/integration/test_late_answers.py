@@ -65,6 +65,7 @@ class Desk:
         """Nothing is started yet."""
         self.hass = hass
         self.entry = MockConfigEntry(domain="openclaw_voice", entry_id="entry-1")
+        self.entry.add_to_hass(hass)
         self.client = HandClient()
         self.fallback: tuple[str, ...] = ()
         self.name = "Molty"
@@ -706,13 +707,34 @@ async def test_what_cannot_be_read_is_left_out(
 
 
 async def test_nothing_is_left_of_an_entry_that_is_removed(
-    desk: Desk, hass_storage: dict[str, Any]
+    desk: Desk, kitchen: Satellite, hass_storage: dict[str, Any]
 ) -> None:
-    """Questions and answers are private."""
-    await desk.promise()
+    """Questions and answers are private, also when one is being said at that moment."""
+    kitchen.may_end.clear()
+    run = await desk.promise()
+    run.answer("It is 42.")
+    await kitchen.begins()
     await desk.outbox.async_stop()
-    await desk.outbox.async_remove()
+    await desk.hass.config_entries.async_remove("entry-1")
+    await Outbox.async_remove(desk.hass, desk.entry)
+    kitchen.may_end.set()
+    await desk.wait(timedelta(0))
+    assert kitchen.said == ["About your question: It is 42."]
     assert "openclaw_voice.late_answers.entry-1" not in hass_storage
+
+
+async def test_what_is_said_while_the_entry_is_unloaded_is_noted(
+    desk: Desk, kitchen: Satellite, hass_storage: dict[str, Any]
+) -> None:
+    """It is not said again when the entry is set up some other time."""
+    kitchen.may_end.clear()
+    run = await desk.promise()
+    run.answer("It is 42.")
+    await kitchen.begins()
+    await desk.outbox.async_stop()
+    kitchen.may_end.set()
+    await desk.wait(timedelta(0))
+    assert stored(hass_storage)["status"] == "delivered"
 
 
 async def test_no_speech_in_the_log(

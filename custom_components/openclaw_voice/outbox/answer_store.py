@@ -66,7 +66,6 @@ class AnswerStore:
 
     async def async_remove(self) -> None:
         """Delete what was kept."""
-        self._answers.clear()
         await self._store.async_remove()
 
     def get(self, answer_id: str) -> LateAnswer | None:

@@ -190,9 +190,10 @@ class Outbox:
             await self._answers.async_keep(answer, dt_util.utcnow())
         return answer
 
-    async def async_remove(self) -> None:
-        """Delete what is kept: the entry is removed. Call it instead of `async_start`."""
-        await self._answers.async_remove()
+    @staticmethod
+    async def async_remove(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+        """Delete what is kept: the entry is removed, and has been unloaded."""
+        await AnswerStore(hass, entry.domain, entry.entry_id).async_remove()
 
     # watching
 
@@ -326,7 +327,7 @@ class Outbox:
     async def _async_on_progress(self, answer_id: str, progress: Progress) -> None:
         """Note what becomes of an answer. Called before it is said, and after."""
         answer = self._answers.get(answer_id)
-        if answer is None or answer.status is not LateStatus.WAITING:
+        if answer is None or answer.status is not LateStatus.WAITING or self._is_removed():
             return
         match progress:
             case Progress.SPEAKING:
@@ -338,3 +339,8 @@ class Outbox:
             case Progress.UNHEARD:
                 answer = settled(answer, LateStatus.UNHEARD)
         await self._answers.async_keep(answer, dt_util.utcnow())
+
+    def _is_removed(self) -> bool:
+        """Whether the entry was removed while something was said: then nothing is kept any more."""
+        entry_id = self._entry.entry_id
+        return self._is_stopped and self._hass.config_entries.async_get_entry(entry_id) is None
