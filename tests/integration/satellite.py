@@ -125,6 +125,8 @@ async def add_voice(hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.Mon
     """Let pipelines speak."""
     monkeypatch.setattr(tts, "_init_tts_cache_dir", lambda *_: str(tmp_path))
     await hass.config.async_update(internal_url="http://127.0.0.1:8123")
+    # It would look for the program, which only converts what satellites fetch.
+    hass.config.components.add("ffmpeg")
     assert await async_setup_component(hass, "tts", {})
     await _add(hass.data[tts.DATA_COMPONENT], _Voice())
     assert await async_setup_component(hass, "assist_pipeline", {})

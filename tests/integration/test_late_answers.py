@@ -142,14 +142,10 @@ def _nothing() -> None:
 
 @pytest.fixture
 async def desk(
-    home: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    home: HomeAssistant, freezer: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[Desk]:
     """Return an entry whose outbox has started."""
     monkeypatch.setattr(watch_module, "RESUME_WAIT", 0)
-    await add_voice(home, tmp_path, monkeypatch)
     desk = Desk(home, freezer)
     await desk.outbox.async_start()
     yield desk
@@ -157,8 +153,11 @@ async def desk(
 
 
 @pytest.fixture
-async def kitchen(home: HomeAssistant, desk: Desk) -> Satellite:
+async def kitchen(
+    home: HomeAssistant, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Satellite:
     """Return the satellite that asks; it has been idle for some seconds."""
+    await add_voice(home, tmp_path, monkeypatch)
     satellite = await add_satellite(home, "kitchen")
     await desk.wait(PAUSE * 2)
     return satellite
