@@ -120,6 +120,25 @@ async def test_run_that_was_replaced_is_followed(
     assert (await rest)[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text="One two.")
 
 
+async def test_process_that_continues_a_run_remembers_its_end(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """It is another process than the one that was sent the request."""
+
+    async def restart(_: object) -> None:
+        await gateway.restart()
+
+    active = history(user_rows, sessionInfo={"activeRunIds": ["successor"]})
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), Action(restart)]),
+        active,
+        waited(status="error", terminalReply=reply("silent")),
+    )
+    run = await left(client, RESTLESS)
+    assert await heard(run) == [ChatFinal(outcome=RunOutcome.SILENT)]
+    assert gateway.received("agent.wait")[0].params["runId"] == "successor"
+
+
 async def test_gateway_that_does_not_want_to_be_asked_is_no_end(
     gateway: ScriptedGateway, client: GatewayClient
 ) -> None:

@@ -31,7 +31,7 @@ from tests.fakes.frames import (
     sent,
     started,
 )
-from tests.fakes.gateway import Expect, ScriptedGateway, abort_response, drop
+from tests.fakes.gateway import Action, Expect, ScriptedGateway, abort_response, drop
 
 from .run_scripts import (
     answer_row,
@@ -232,6 +232,37 @@ async def test_answer_that_was_missed_is_in_the_history(
         history(lambda run_id: [user_row(run_id), answer_row(run_id, "One two.")]),
     )
     assert await final_of(send(client)) == answered("One two.")
+
+
+async def test_connection_lost_while_the_answer_is_fetched(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """The end is known, the text is not: it is asked for over the next connection."""
+    gateway.script(
+        Expect("chat.send", reply=sent(), emit=[started(), said("One"), drop()]),
+        Expect("chat.send", reply=already_ended()),
+        Expect("agent.wait", emit=[drop()]),
+        Expect("chat.send", reply=already_ended()),
+        waited(status="ok", terminalReply=reply("visible", "One two.")),
+        history(lambda run_id: [user_row(run_id), answer_row(run_id, "One two.")]),
+    )
+    assert await final_of(send(client)) == answered("One two.")
+
+
+async def test_end_that_another_process_cannot_explain(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """The gateway is restarted in that moment, and its history has no answer."""
+
+    async def restart(_: object) -> None:
+        await gateway.restart()
+
+    gateway.script(
+        Expect("chat.send", reply=sent(), emit=[started(), chat_aborted(stop_reason="stop")]),
+        Expect("agent.wait", emit=[Action(restart)]),
+        history(lambda run_id: [user_row(run_id)]),
+    )
+    assert isinstance(await error_of(send(client)), EmptyAnswerError)
 
 
 async def test_request_whose_acknowledgement_was_lost_is_repeated(

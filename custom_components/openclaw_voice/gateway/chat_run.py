@@ -296,6 +296,9 @@ class ChatRun:
         try:
             async with asyncio.timeout(RESPONSE_GRACE):
                 await settle(link)
+        except TransportError, NotConnectedError:
+            link.on_connection_lost()
+            return
         except TimeoutError, GatewayError:
             pass
         link.reader.give_up_on_response()

@@ -53,6 +53,9 @@ class RunLink:
         self.refused_since: float | None = None
         """Since when the gateway refuses the run for now (loop time)."""
 
+        self._followed_in: str | None = None
+        """The process of the gateway that continues it under another id."""
+
         self.is_patient = False
         """Nobody waits for an answer: what a person must mend first is waited for, too."""
 
@@ -84,7 +87,7 @@ class RunLink:
             NotConnectedError: There is nobody to ask.
         """
         boot_id = self.client.connection.hello.boot_id
-        return None in (self.boot_id, boot_id) or boot_id == self.boot_id
+        return None in (self.boot_id, boot_id) or boot_id in (self.boot_id, self._followed_in)
 
     def now(self) -> float:
         """Return the loop time."""
@@ -141,7 +144,12 @@ class RunLink:
         self._wake.set()
 
     def follow(self, run_id: str) -> None:
-        """Take the frames of the run that continues the turn."""
+        """Take the frames of the run that continues the turn.
+
+        Raises:
+            NotConnectedError: The process that continues it is gone, too.
+        """
+        self._followed_in = self.client.connection.hello.boot_id
         self.client.chat.adopt(run_id, self)
         self.continue_as(run_id)
 

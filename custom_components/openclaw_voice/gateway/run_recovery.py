@@ -154,6 +154,11 @@ async def _ask_for_it(link: RunLink, *, may_send: bool) -> None:
                 return
             case RunFate.UNKNOWN:
                 raise RunLostError("the gateway does not know the run")
+            case RunFate.INTERRUPTED if link.reader.needs_response:
+                # It has ended; how will never be known.
+                link.awaits_continuation = False
+                link.reader.give_up_on_response()
+                return
             case RunFate.INTERRUPTED | RunFate.CONTINUED:
                 pass
             case _:
