@@ -197,10 +197,6 @@ class GatewayCoordinator:
         for add_new in list(self._agent_listeners):
             add_new()
 
-    def is_vanished(self, agent_id: str) -> bool:
-        """Return whether the gateway no longer has an agent; its turns can only fail."""
-        return self.directory.is_vanished(agent_id)
-
     @callback
     def _on_snapshot(self, snapshot: ClientSnapshot) -> None:
         """Log what a user cares about, once, and pass the change on."""

@@ -19,10 +19,10 @@ from custom_components.openclaw_voice.assist.options import AgentOptions
 from custom_components.openclaw_voice.const import DOMAIN
 from tests.fakes.frames import event
 from tests.fakes.gateway import Expect, ScriptedGateway
-from tests.fakes.refusals import missing_scope
+from tests.fakes.refusals import Refusal, missing_scope
 
 from .connection import in_state, lose, try_now
-from .support import add_entry, introduce, state_change
+from .support import add_entry, ask, introduce, speech_of, state_change
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -225,8 +225,8 @@ async def test_an_agent_that_is_gone_is_told_until_it_is_back(
     assert open_issues(hass).keys() == {COOK}
     assert issue.translation_placeholders == {"gateway": entry.title, "agent": "cook"}
     assert (issue.severity, issue.is_fixable) == (ir.IssueSeverity.WARNING, True)
-    assert entry.runtime_data.is_vanished("cook")
-    assert not entry.runtime_data.is_vanished("main")
+    assert entry.runtime_data.directory.is_vanished("cook")
+    assert not entry.runtime_data.directory.is_vanished("main")
     await lose(hass, gateway)
     assert open_issues(hass).keys() == {COOK}
     introduce(gateway, "main", "cook")
@@ -234,7 +234,7 @@ async def test_an_agent_that_is_gone_is_told_until_it_is_back(
     await try_now(hass, entry, "ready")
     await told(entry)
     assert open_issues(hass) == {}
-    assert not entry.runtime_data.is_vanished("cook")
+    assert not entry.runtime_data.directory.is_vanished("cook")
 
 
 async def test_an_agent_that_vanishes_later_is_told(
@@ -247,6 +247,24 @@ async def test_an_agent_that_vanishes_later_is_told(
     introduce(gateway, "cook")
     await change_configuration(hass, gateway, entry)
     assert open_issues(hass).keys() == {MAIN}
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "The OpenClaw gateway no longer has this agent."),
+        ("de", "Diesen Agenten gibt es auf dem OpenClaw-Gateway nicht mehr."),
+    ],
+)
+async def test_a_turn_with_an_agent_that_is_gone_gets_one_sentence(
+    hass: HomeAssistant, gateway: ScriptedGateway, language: str, sentence: str
+) -> None:
+    """In the language of the user."""
+    introduce(gateway, "cook")
+    await load(hass, gateway)
+    gone = Refusal(code="INVALID_REQUEST", message='Agent "main" no longer exists in configuration')
+    gateway.script(Expect("agent", reply=gone))
+    assert speech_of(await ask(hass, language=language)) == sentence
 
 
 @pytest.mark.parametrize("end", ["remove agent", "unload", "remove entry"])
