@@ -654,16 +654,20 @@ async def test_too_many_tasks_push_out_the_oldest(
     desk: Desk, kitchen: Satellite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is stopped, and people are told."""
-    monkeypatch.setattr(late_answers, "MAX_RUNNING", 1)
+    monkeypatch.setattr(late_answers, "MAX_RUNNING", 3)
     first = await desk.promise()
     first.abort_error = NotConnectedError("not now")
-    await desk.promise(id="run-2", run_id="run-2")
+    for number in (2, 3):
+        await desk.promise(id=f"run-{number}", run_id=f"run-{number}")
+    assert desk.now().status is LateStatus.RUNNING
+    await desk.promise(id="run-4", run_id="run-4")
     assert await kitchen.begins() == "Sorry."
     answer = await desk.becomes(LateStatus.DELIVERED)
     assert first.is_aborted
     assert answer.error == "too_many"
     assert desk.told() == [("failed", "Sorry.")]
-    assert desk.now("run-2").status is LateStatus.RUNNING
+    for number in (2, 3, 4):
+        assert desk.now(f"run-{number}").status is LateStatus.RUNNING
 
 
 async def test_what_has_ended_is_kept_within_bounds(

@@ -132,7 +132,7 @@ class Outbox:
         if not self._is_stopped:
             self._watch(answer, run, items)
         await self._answers.async_save()
-        for oldest in running[: len(running) + 1 - MAX_RUNNING]:
+        for oldest in running[: max(0, len(running) + 1 - MAX_RUNNING)]:
             await self._async_give_up(oldest)
 
     @callback
