@@ -543,6 +543,25 @@ async def test_who_asks_again_while_the_end_is_noted_learns_it_too(
     assert kitchen.said == ["This is b."]
 
 
+async def test_a_sender_that_fails_does_not_hold_up_others(
+    sender: Sender, kitchen: Satellite, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said all the same, and so is what comes after it."""
+
+    async def fail(_: str, progress: Progress) -> None:
+        raise ValueError(progress)
+
+    kitchen.hears()
+    message = sender.say("a")
+    sender.delivery.async_deliver(message, fail)
+    sender.say("b")
+    kitchen.falls_silent()
+    await sender.wait(PAUSE)
+    assert await kitchen.begins() == "This is a. And: This is b."
+    await sender.learns(Progress.HEARD, "b")
+    assert "Nobody took note of a message that is heard" in caplog.text
+
+
 async def test_one_delivery_serves_all(home: HomeAssistant, sender: Sender) -> None:
     """Two gateways may use the same satellite."""
     assert async_delivery(home) is sender.delivery

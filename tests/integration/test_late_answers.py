@@ -9,6 +9,7 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import CoreState, Event, HomeAssistant
+from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -654,20 +655,40 @@ async def test_too_many_tasks_push_out_the_oldest(
     desk: Desk, kitchen: Satellite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is stopped, and people are told."""
-    monkeypatch.setattr(late_answers, "MAX_RUNNING", 3)
+    monkeypatch.setattr(late_answers, "MAX_RUNNING", 5)
     first = await desk.promise()
     first.abort_error = NotConnectedError("not now")
-    for number in (2, 3):
+    for number in (2, 3, 4, 5):
         await desk.promise(id=f"run-{number}", run_id=f"run-{number}")
     assert desk.now().status is LateStatus.RUNNING
-    await desk.promise(id="run-4", run_id="run-4")
+    await desk.promise(id="run-6", run_id="run-6")
     assert await kitchen.begins() == "Sorry."
     answer = await desk.becomes(LateStatus.DELIVERED)
     assert first.is_aborted
     assert answer.error == "too_many"
     assert desk.told() == [("failed", "Sorry.")]
-    for number in (2, 3, 4):
+    for number in (2, 3, 4, 5, 6):
         assert desk.now(f"run-{number}").status is LateStatus.RUNNING
+
+
+async def test_a_full_disk_keeps_no_answer_from_people(
+    desk: Desk,
+    kitchen: Satellite,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Only a restart would lose it; the log says so without its words."""
+    run = await desk.promise()
+
+    async def fail(*_: object) -> None:
+        raise OSError("It is 42.")
+
+    monkeypatch.setattr(Store, "async_save", fail)
+    run.answer("It is 42.")
+    assert await kitchen.begins() == "About your question: It is 42."
+    await desk.becomes(LateStatus.DELIVERED)
+    assert "A late answer was not stored: OSError" in caplog.text
+    monkeypatch.undo()
 
 
 async def test_what_has_ended_is_kept_within_bounds(

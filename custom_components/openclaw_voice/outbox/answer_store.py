@@ -47,11 +47,6 @@ class AnswerStore:
                 self._answers.setdefault(answer.id, answer)
         self._forget_old(now)
 
-    async def async_keep(self, answer: LateAnswer, now: datetime) -> None:
-        """Keep an answer as it is now; it is written when this returns."""
-        self.put(answer, now)
-        await self.async_save()
-
     @callback
     def put(self, answer: LateAnswer, now: datetime) -> None:
         """Keep an answer as it is now; it is written by the next `async_save`."""
@@ -59,7 +54,10 @@ class AnswerStore:
         self._forget_old(now)
 
     async def async_save(self) -> None:
-        """Write what is kept. While Home Assistant stops, that is its last step."""
+        """Write what is kept; it is on the disk when this returns.
+
+        While Home Assistant stops, that is its last step instead.
+        """
         await self._store.async_save(
             {"answers": [answer.as_data() for answer in self._answers.values()]}
         )

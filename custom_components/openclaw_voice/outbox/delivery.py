@@ -169,7 +169,11 @@ class Delivery:
         while errand is not None and told is not errand.listener:
             # The listener changes when an entry is reloaded; the new one must know it, too.
             told = errand.listener
-            await told(message.id, progress)
+            try:
+                await told(message.id, progress)
+            except Exception:
+                # Whoever does not listen must not keep others from being heard.
+                _LOGGER.exception("Nobody took note of a message that is %s", progress)
         if progress in {Progress.HEARD, Progress.UNHEARD}:
             self._errands.pop(message.id, None)
 

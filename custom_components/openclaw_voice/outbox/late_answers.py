@@ -105,7 +105,9 @@ class Outbox:
         watches, self._watches = self._watches, {}
         for answer_id, watch in watches.items():
             watch.cancel()
-            self._put_run_id(answer_id, watch.run_id)
+            answer = self._answers.get(answer_id)
+            if answer is not None:
+                self._answers.put(replace(answer, run_id=watch.run_id), dt_util.utcnow())
         for answer in self._answers.with_status(LateStatus.WAITING):
             self._delivery.async_withdraw(answer.id)
         tasks = [watch.task for watch in watches.values() if watch.task is not None]
@@ -133,7 +135,11 @@ class Outbox:
             self._watch(answer, run, items)
         await self._answers.async_save()
         for oldest in running[: max(0, len(running) + 1 - MAX_RUNNING)]:
-            await self._async_give_up(oldest)
+            self._entry.async_create_background_task(
+                self._hass,
+                self._async_give_up(oldest.id),
+                f"{self._entry.domain} give up {oldest.id}",
+            )
 
     @callback
     def open_in(self, session_key: str) -> LateAnswer | None:
@@ -187,7 +193,7 @@ class Outbox:
             await self._async_abort(answer)
         elif answer.status is LateStatus.WAITING and self._delivery.async_withdraw(answer_id):
             answer = cancelled(answer, now=dt_util.utcnow())
-            await self._answers.async_keep(answer, dt_util.utcnow())
+            await self._async_keep(answer)
         return answer
 
     @staticmethod
@@ -227,13 +233,9 @@ class Outbox:
 
     async def _async_on_run_id(self, answer_id: str, run_id: str) -> None:
         """Note under which id the gateway runs it now: that is how it is found again."""
-        self._put_run_id(answer_id, run_id)
-        await self._answers.async_save()
-
-    def _put_run_id(self, answer_id: str, run_id: str) -> None:
         answer = self._answers.get(answer_id)
-        if answer is not None and answer.run_id != run_id:
-            self._answers.put(replace(answer, run_id=run_id), dt_util.utcnow())
+        if answer is not None:
+            await self._async_keep(replace(answer, run_id=run_id))
 
     async def _async_abort(self, answer: LateAnswer) -> None:
         """Stop a run on the gateway, and stop following it."""
@@ -271,12 +273,16 @@ class Outbox:
         now = dt_util.utcnow()
         await self._async_end(failed(answer, sentence=sentence, error=error.category, now=now))
 
-    async def _async_give_up(self, answer: LateAnswer) -> None:
+    async def _async_give_up(self, answer_id: str) -> None:
         """End the oldest task for a new one: it is one too many."""
+        answer = self._answers.get(answer_id)
+        if answer is None or answer.status is not LateStatus.RUNNING:
+            return
         _LOGGER.warning("Too many tasks go on at once; the oldest is given up")
         sentence = await self._sentence(answer.language, "late_failed")
         now = dt_util.utcnow()
-        await self._async_end(failed(answer, sentence=sentence, error=GIVEN_UP, now=now))
+        answer = failed(answer, sentence=sentence, error=GIVEN_UP, now=now)
+        await self._async_end(answer)
         try:
             await self._async_abort(answer)
         except GatewayError as err:
@@ -284,12 +290,20 @@ class Outbox:
 
     async def _async_end(self, answer: LateAnswer) -> None:
         """Keep the end of a run, tell automations, and have it said if people are to hear it."""
-        await self._answers.async_keep(answer, dt_util.utcnow())
+        await self._async_keep(answer)
         self._hass.bus.async_fire(
             self.event_type, event_data(answer, entry_id=self._entry.entry_id)
         )
         if answer.status is LateStatus.WAITING and not self._is_stopped:
             await self._async_queue(answer)
+
+    async def _async_keep(self, answer: LateAnswer) -> None:
+        """Keep an answer as it is now; a disk that is full does not keep it from people."""
+        self._answers.put(answer, dt_util.utcnow())
+        try:
+            await self._answers.async_save()
+        except Exception as err:  # noqa: BLE001  whatever a disk does, people are still to be told
+            _LOGGER.error("A late answer was not stored: %s", type(err).__name__)
 
     # saying
 
@@ -338,7 +352,7 @@ class Outbox:
                 answer = settled(answer, LateStatus.DELIVERED)
             case Progress.UNHEARD:
                 answer = settled(answer, LateStatus.UNHEARD)
-        await self._answers.async_keep(answer, dt_util.utcnow())
+        await self._async_keep(answer)
 
     def _is_removed(self) -> bool:
         """Whether the entry was removed while something was said: then nothing is kept any more."""
