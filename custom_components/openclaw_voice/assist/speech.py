@@ -113,5 +113,3 @@ class SpeechFilter:
                 self._blocks.begin_table()
             case LineKind.SCRATCH:
                 cursor.leave_out_line()
-            case LineKind.TEXT | LineKind.QUOTE:
-                pass

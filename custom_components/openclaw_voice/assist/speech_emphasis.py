@@ -15,6 +15,9 @@ _OPENING: Final = {
 }
 """Emphasis may begin behind them, as behind blank space."""
 
+_ENDING: Final = frozenset(")]}.,;:!?”’»")
+"""A single sign before them stands for itself."""
+
 
 class Emphasis:
     """Tells signs of emphasis from the same signs in formulas and names."""
@@ -75,7 +78,7 @@ class Emphasis:
     def _opens(self, sign: str, length: int, window: str) -> bool | None:
         """Tell whether a run begins emphasis; None when more must arrive first."""
         before, follows = self._cursor.source.before, window[length]
-        if follows.isspace():
+        if follows.isspace() or (length == 1 and follows in _ENDING) or before == follows == '"':
             return False
         if before.isspace() or before in _OPENING[sign]:
             return True

@@ -179,8 +179,12 @@ class Inline:
     def _read_dollar(self) -> bool:
         cursor = self._cursor
         window = cursor.source.window()
-        if cursor.source.offset in self._formula_ends or window.startswith("$$"):
-            return cursor.drop(2 if window.startswith("$$") else 1)
+        if window == "$" and not cursor.source.must_decide:
+            return False
+        if window.startswith("$$"):
+            return cursor.drop(2)
+        if cursor.source.offset in self._formula_ends:
+            return cursor.drop(1)
         if cursor.source.before.isalnum():
             return cursor.say("$")
         end = read_math(window)

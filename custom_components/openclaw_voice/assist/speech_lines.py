@@ -48,6 +48,7 @@ _HEADING_SO_FAR: Final = re.compile(r"#{1,6}\Z")
 _RULE: Final = re.compile(r"([-*_=])(?:[ \t]*\1){2,}[ \t]*(?=\n)")
 _RULE_SO_FAR: Final = re.compile(r"([-*_=])(?:[ \t]*\1)*[ \t]*\Z")
 _BULLET: Final = re.compile(r"(?:[-*+·▪▫](?=[ \t\n])|[•◦‣⁃●○∙])")  # noqa: RUF001 - signs of several scripts
+_BULLET_SO_FAR: Final = re.compile(r"[-*+·▪▫]\Z")
 _BOX: Final = re.compile(r"\[[ xX✓✔]\](?=[ \t\n])")
 _BOX_SO_FAR: Final = re.compile(r"\[(?:[ xX✓✔]\]?)?\Z")
 _NUMBER: Final = re.compile(r"([0-9]{1,4})(?:\)(?=[ \t\n])|\.(?=[ \t\n]))")
@@ -216,9 +217,7 @@ def _read_signs(line: str) -> LineStart | None:
         found = _decide(kind, pattern, so_far, line)
         if found is not TEXT:
             return found
-    if bullet := _BULLET.match(line):
-        return LineStart(kind=LineKind.ITEM, length=bullet.end())
-    return TEXT
+    return _decide(LineKind.ITEM, _BULLET, _BULLET_SO_FAR, line)
 
 
 def _read_overlong(line: str) -> LineStart:

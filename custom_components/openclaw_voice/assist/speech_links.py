@@ -12,7 +12,7 @@ from .speech_markup import (
     read_target,
 )
 
-_CITED: Final = re.compile("【[^】\n]*】|\ue200[^\ue201\n]*\ue201")
+_CITED: Final = re.compile("【(?:[^】\n]*†[^】\n]*|[0-9:, ]+)】|\ue200[^\ue201\n]*\ue201")
 _CITED_SO_FAR: Final = re.compile("【[^】\n]*\\Z|\ue200[^\ue201\n]*\\Z")
 _REFERENCE: Final = re.compile(r":contentReference\[[^\[\]\n]*\]\{[^{}\n]*\}")
 _REFERENCE_SO_FAR: Final = re.compile(r":contentReference(?:\[[^\[\]\n]*(?:\](?:\{[^{}\n]*)?)?)?\Z")
@@ -97,8 +97,6 @@ class Links:
         if cursor.source.offset not in self._ends:
             return cursor.say("]")
         window = cursor.source.window(1)
-        if not window or window[0] not in "([":
-            return cursor.drop(1)
         target = read_target(window)
         if cursor.must_wait(target):
             return False
@@ -106,7 +104,7 @@ class Links:
             self._ends.discard(cursor.source.offset)
             return cursor.drop(1 + target)
         cursor.drop(1)
-        if target is WAIT and not re.search(r"\s", window):
+        if target is WAIT and window[0] == "(" and not re.search(r"\s", window):
             self._depth = 0
             cursor.drop(1)
             cursor.inside = self._skip_target

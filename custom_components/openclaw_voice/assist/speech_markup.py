@@ -22,6 +22,9 @@ class Wait(Enum):
 WAIT: Final = Wait.WAIT
 type Waits = Literal[Wait.WAIT]
 
+_MAX_DEPTH: Final = 3
+"""Of brackets within brackets: an image within a link, and one more."""
+
 MAX_CODE: Final = 60
 """Characters of code within a sentence that are read aloud."""
 
@@ -203,6 +206,8 @@ def find_bracket(window: str) -> int | Waits | None:
             return None
         if found[0] == "[":
             depth += 1
+            if depth > _MAX_DEPTH:
+                return None
         elif found[0] == "]":
             depth -= 1
             if depth == 0:
