@@ -79,10 +79,13 @@ def answer_row(run_id: str, text: str, **fields: object) -> JsonObject:
 
 
 def history(rows: Rows = lambda _: [], **fields: object) -> Expect:
-    """Expect a look into the history; the rows are made for the run of the script."""
+    """Expect a look into the history; rows, and fields that are functions, are made for its run."""
 
     def payload(run: AgentRun) -> JsonObject:
-        return {"sessionKey": SESSION, "messages": rows(run.run_id), **fields}
+        made = {
+            key: value(run.run_id) if callable(value) else value for key, value in fields.items()
+        }
+        return {"sessionKey": SESSION, "messages": rows(run.run_id), **made}
 
     return Expect("chat.history", emit=[Answer(payload)])
 

@@ -56,7 +56,7 @@ async def test_iteration_under_way_goes_on_with_the_new_patience(
     """The turn ends while somebody waits for the next word; the same wait is handed over."""
     may_end = asyncio.Event()
     gateway.script(SPEAKING)
-    gateway.anytime(waited(), history(inFlightRun={"runId": "any"}))
+    gateway.anytime(waited(), history(user_rows, inFlightRun=in_flight_run))
     async with ask(client, patience=Patience(silence=60)) as run:
         await first_word(run)
         rest = asyncio.create_task(heard(run))
@@ -75,12 +75,17 @@ async def test_silent_run_is_asked_for_again_and_again(
 ) -> None:
     """It works on something that takes long; every look has the same answer."""
     gateway.script(SPEAKING)
-    gateway.anytime(waited(), history(user_rows, inFlightRun={"runId": "any"}))
+    gateway.anytime(waited(), history(user_rows, inFlightRun=in_flight_run))
     run = await left(client, RESTLESS)
     rest = asyncio.create_task(heard(run))
     await gateway.wait_for_request("chat.history", number=3)
     await gateway.emit(said(" two."), ended())
     assert isinstance((await rest)[-1], ChatFinal)
+
+
+def in_flight_run(run_id: str) -> dict[str, object]:
+    """Return what the history says of a run that goes on."""
+    return {"runId": run_id, "text": "One"}
 
 
 def user_rows(run_id: str) -> list[dict[str, object]]:
@@ -101,6 +106,18 @@ async def test_end_that_was_missed_is_found_in_the_silence(
         ChatDelta(" two three."),
         ChatFinal(outcome=RunOutcome.ANSWERED, text="One two three."),
     ]
+
+
+async def test_end_that_comes_while_the_gateway_is_asked(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """The answer to the question is old news then."""
+    looks = waited(status="error", terminalReply=reply("silent"))
+    gateway.script(SPEAKING, Expect("agent.wait", emit=[said(" two."), ended(), *looks.emit]))
+    assert (await heard(await left(client, RESTLESS)))[-1] == ChatFinal(
+        outcome=RunOutcome.ANSWERED, text="One two."
+    )
+    assert client.chat.live_runs == 0
 
 
 async def test_run_that_was_replaced_is_followed(

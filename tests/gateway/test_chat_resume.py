@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from custom_components.openclaw_voice.gateway import run_lookup, run_recovery
+from custom_components.openclaw_voice.gateway import chat_run, run_lookup, run_recovery
 from custom_components.openclaw_voice.gateway.chat_run import ChatRun
 from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
@@ -12,6 +12,7 @@ from custom_components.openclaw_voice.gateway.errors import (
     NotConnectedError,
     RunFailedError,
     RunLostError,
+    RunTimeoutError,
 )
 from custom_components.openclaw_voice.gateway.run_items import (
     ChatDelta,
@@ -263,6 +264,69 @@ async def test_resumed_run_can_be_aborted(
         await run.abort()
         final = (await rest)[-1]
     assert final == ChatFinal(outcome=RunOutcome.ABORTED, text="One")
+
+
+ABORTED = Expect("chat.abort", emit=[abort_response()])
+NOT_THERE = Expect("chat.abort", emit=[abort_response(was_active=False)])
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"), [({"activeRunIds": [RUN_ID]}, RUN_ID), ({"activeRunIds": ["new"]}, "new")]
+)
+async def test_run_nobody_listens_to_is_looked_for_before_it_is_aborted(
+    gateway: ScriptedGateway,
+    client: GatewayClient,
+    monkeypatch: pytest.MonkeyPatch,
+    fields: dict[str, object],
+    found: str,
+) -> None:
+    """The gateway may have continued it under another id."""
+    monkeypatch.setattr(chat_run, "ABORT_LIMIT", 0.05)
+    gateway.script(waited(), history(lambda _: [user_row(RUN_ID)], sessionInfo=fields), ABORTED)
+    async with resume(client) as run:
+        with pytest.raises(RunTimeoutError):
+            await run.abort()
+    assert gateway.received("chat.abort")[0].params["runId"] == found
+
+
+async def test_run_the_gateway_is_about_to_continue_is_aborted_then(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """It was killed, and what it starts anew must stop, too."""
+    successor = AgentRun(run_id="successor", session_key=SESSION)
+    stop = Expect("chat.abort", emit=[lambda _: successor.abort(), abort_response()])
+    gateway.script(waited(), history(lambda _: [user_row(RUN_ID)]), NOT_THERE, stop)
+    async with resume(client) as run:
+        abort = asyncio.create_task(run.abort())
+        await gateway.wait_for_request("chat.abort")
+        await gateway.emit(lambda _: successor.start())
+        await abort
+    assert gateway.received("chat.abort")[1].params["runId"] == "successor"
+    assert client.chat.live_runs == 0
+
+
+async def test_frame_before_the_answer_finds_the_run_for_the_abort(
+    gateway: ScriptedGateway, client: GatewayClient, earlier: AgentRun
+) -> None:
+    """The gateway is still busy with the question."""
+    looks = history(lambda _: [user_row(RUN_ID)])
+    looks = Expect("chat.history", emit=[lambda _: earlier.say("One"), *looks.emit])
+    stop = Expect("chat.abort", emit=[lambda _: earlier.abort(), abort_response()])
+    gateway.script(waited(), looks, stop)
+    async with resume(client) as run:
+        await run.abort()
+    assert client.chat.live_runs == 0
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_run_that_is_over_needs_no_abort(
+    gateway: ScriptedGateway, client: GatewayClient, is_known: bool
+) -> None:
+    """Whether it has ended or was never there."""
+    rows = [user_row(RUN_ID), answer_row(RUN_ID, "Noon.")] if is_known else []
+    gateway.script(waited(), history(lambda _: rows), NOT_THERE)
+    async with resume(client) as run:
+        await run.abort()
 
 
 async def test_resuming_has_a_limit(gateway: ScriptedGateway, client: GatewayClient) -> None:

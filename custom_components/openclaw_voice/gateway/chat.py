@@ -115,8 +115,11 @@ class Chat:
         if run_id is None:
             return
         run = self._runs.get(run_id) or self._adopter_of(run_id, event)
-        if run is not None:
-            run.link.take(event)
+        if run is None:
+            return
+        run.link.take(event)
+        if run.is_detached and run.link.reader.has_ended:
+            self.unregister(run)  # Maybe nobody iterates it any more.
 
     def register(self, run: ChatRun) -> None:
         """Route the frames of `run` to it. Before the request: frames may overtake it."""

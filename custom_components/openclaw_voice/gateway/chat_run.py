@@ -17,7 +17,7 @@ from .errors import (
 )
 from .run_items import RunItem
 from .run_link import RunLink
-from .run_lookup import MIN_RETRY_WAIT, REQUEST_LIMIT, probe, settle
+from .run_lookup import MIN_RETRY_WAIT, REQUEST_LIMIT, look_for, probe, settle
 from .run_recovery import connected, recover
 from .run_request import DETACHED, Patience, RunRequest
 
@@ -179,6 +179,11 @@ class ChatRun:
     async def _ask_to_abort(self) -> bool:
         """Ask once; return whether the run is, or was, running there."""
         if self._is_running_there is None:
+            await self._client.wait_ready(ABORT_RECOVERY_LIMIT)
+            if self._recovery is not None:
+                await self._wait_until_found()
+            elif self.link.lost_at is not None:
+                await look_for(self.link)
             was_interrupted = self.link.awaits_continuation
             self._is_running_there = await self._request_abort()
             if not self._is_running_there and was_interrupted and await self._is_continued():
@@ -186,8 +191,6 @@ class ChatRun:
         return self._is_running_there
 
     async def _request_abort(self) -> bool:
-        await self._client.wait_ready(ABORT_RECOVERY_LIMIT)
-        await self._wait_until_found()
         params = {"sessionKey": self.session_key, "runId": self.run_id}
         answer = await self._client.request("chat.abort", params, timeout=REQUEST_LIMIT)
         return answer.get("aborted") is True

@@ -53,10 +53,33 @@ async def probe(link: RunLink) -> None:
         _LOGGER.debug("Run %s was not asked for: %s", link.run_id, err.category)
         return
     _LOGGER.debug("Run %s is silent: %s", link.run_id, trace.fate)
+    if link.reader.has_ended:
+        return
     if trace.run_id is not None:
         link.follow(trace.run_id)
     else:
         # Without an end it works, or waits for its turn: the connection lasts.
+        link.reader.read_trace(trace)
+
+
+async def look_for(link: RunLink) -> None:
+    """Look for a run that was lost and that nobody recovers: its id may have changed since.
+
+    Raises:
+        GatewayError: The gateway could not be asked.
+    """
+    lost_at, link.lost_at = link.lost_at, None
+    # A run that continues is told by its events; they may come before the answers do.
+    link.awaits_continuation = True
+    trace = await look_up(link)
+    if not link.awaits_continuation:
+        return
+    link.awaits_continuation = trace.fate is RunFate.INTERRUPTED
+    if trace.run_id is not None:
+        link.follow(trace.run_id)
+    elif trace.fate is RunFate.UNKNOWN:
+        link.lost_at = lost_at
+    else:
         link.reader.read_trace(trace)
 
 
