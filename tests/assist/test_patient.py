@@ -14,7 +14,7 @@ class Source:
     def __init__(self) -> None:
         """Nothing there yet."""
         self.queue: asyncio.Queue[str | Exception | None] = asyncio.Queue()
-        self.is_cancelled = False
+        self.is_cancelled = self.is_closed = False
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """Yield texts, raise errors, end at None."""
@@ -26,6 +26,8 @@ class Source:
         except asyncio.CancelledError:
             self.is_cancelled = True
             raise
+        finally:
+            self.is_closed = True
 
 
 def now() -> float:
@@ -127,7 +129,23 @@ async def test_closing_forgets_what_was_taken_ahead(item: str | Exception) -> No
     source.queue.put_nowait(item)
     assert await items.wait(now() + 10)
     await items.aclose()
+    assert source.is_closed
     assert not source.is_cancelled
+
+
+async def test_closing_closes_any_iteration() -> None:
+    """One that is no generator has nothing to close."""
+
+    class Endless:
+        def __aiter__(self) -> Endless:
+            return self
+
+        async def __anext__(self) -> str:
+            return "a"
+
+    items = PatientItems(Endless())
+    assert await anext(items) == "a"
+    await items.aclose()
 
 
 async def test_cancelling_whoever_iterates_ends_the_iteration() -> None:

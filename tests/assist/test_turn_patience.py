@@ -304,15 +304,32 @@ async def test_a_turn_that_cannot_be_handed_over_at_its_end_ends_its_run() -> No
     """There is nothing better to do."""
     run = Run()
     turn = turn_with(run, fail, patience=100)
-    task = await listen(turn)
+    deltas = turn.deltas()
+    first = asyncio.ensure_future(anext(deltas))
+    await asyncio.sleep(0)
     leaving = asyncio.create_task(turn.leave())
     await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    run.say(MessageStarted())
+    await first
+    await deltas.aclose()
     await leaving
     assert run.is_ended
+
+
+async def test_a_turn_that_is_just_talking_is_handed_over_next() -> None:
+    """Nothing of what it says is lost."""
+    run = Run(MessageStarted(), ChatDelta("One"))
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take, patience=100)
+    deltas = turn.deltas()
+    assert await anext(deltas) == {"role": "assistant"}
+    leaving = asyncio.create_task(turn.leave())
+    await asyncio.sleep(0)
+    assert [delta async for delta in deltas][-1] == LATER
+    await leaving
+    run.say(ChatDelta("Two"), ANSWERED)
+    said = "".join(item.text for item in await outbox.rest() if isinstance(item, ChatDelta))
+    assert turn.written + said == "OneTwo"
 
 
 async def test_a_cancelled_turn_ends_its_run() -> None:

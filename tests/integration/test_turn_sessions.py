@@ -1,13 +1,18 @@
 """Which session a turn belongs to, what its agent is told, and how its run is started."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, entity_registry as er
+from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.openclaw_voice.assist import options
+from custom_components.openclaw_voice.assist.agent import Agent
+from custom_components.openclaw_voice.assist.session_key import SessionKind, SessionScope
+from custom_components.openclaw_voice.outbox.late_answer import LateAnswer, LateStatus
 from tests.fakes.frames import accepted, answered, ended, response_ok, said, sent, started
 from tests.fakes.gateway import Expect, ScriptedGateway, wait_for
 from tests.fakes.refusals import Refusal
@@ -240,3 +245,70 @@ async def test_a_third_question_waits_for_one_of_two_tasks(
     await ask(hass, "Cook!", satellite_id=KITCHEN)
     assert speech_of(await ask(hass, "Dance!", satellite_id=KITCHEN)) == BUSY
     assert len(friendly.received("agent")) == 2
+
+
+async def test_what_nobody_heard_is_told_by_the_next_turn(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Once, and also what was answered aside."""
+    entry = await add_entry(hass, friendly, options={"main": {"scope": "satellite"}})
+    agent: Agent = entry.runtime_data.agents["subentry-main"]
+    scope = SessionScope(kind=SessionKind.SATELLITE, value=KITCHEN)
+    for number, is_aside in enumerate((False, True)):
+        answer = LateAnswer(
+            id=f"late-{number}",
+            agent_id="main",
+            subentry_id=agent.subentry_id,
+            session_key=agent.key_of(replace(scope, is_aside=is_aside)),
+            run_id=f"late-{number}",
+            question="?",
+            language="en",
+            created=dt_util.utcnow(),
+            status=LateStatus.UNHEARD,
+            text=f"It is clean {number}.",
+        )
+        entry.runtime_data.outbox._answers.put(answer, dt_util.utcnow())
+    friendly.script(*[Expect("agent", reply=accepted(), emit=answered("Yes.")) for _ in range(2)])
+    await ask(hass, satellite_id=KITCHEN)
+    await ask(hass, satellite_id=KITCHEN)
+    first, second = [request.params["extraSystemPrompt"] for request in friendly.received("agent")]
+    assert "It is clean 0." in first
+    assert "It is clean 1." in first
+    assert "It is clean" not in second
+    assert {answer.status for answer in entry.runtime_data.outbox.all()} == {LateStatus.DELIVERED}
+
+
+@pytest.mark.usefixtures("impatience")
+async def test_an_agent_that_asks_before_risk_is_told_its_task_in_short(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """There is no room for a history, so none is read."""
+    await add_entry(
+        hass,
+        friendly,
+        options={"main": {"patience": 0.1, "scope": "satellite", "asks_before_risk": True}},
+    )
+    friendly.script(
+        Expect("chat.send", reply=sent(), emit=[started()]),
+        Expect("chat.send", reply=sent(), emit=answered("Yes.")[:-1]),
+    )
+    friendly.anytime(Expect("agent.wait", reply={"runId": "x", "status": "timeout"}))
+    await ask(hass, "Clean up!", satellite_id=KITCHEN)
+    assert speech_of(await ask(hass, satellite_id=KITCHEN)) == "Yes."
+    request = friendly.received("chat.send")[1]
+    assert request.params["sessionKey"].endswith(":aside")
+    assert "Clean up!" in request.params["workContext"]["selection"]
+
+
+async def test_a_new_conversation_can_be_an_old_one(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """An action lets a satellite go on with what was said elsewhere."""
+    entry = await add_entry(hass, friendly, options={"main": {"scope": "satellite"}})
+    agent: Agent = entry.runtime_data.agents["subentry-main"]
+    scope = SessionScope(kind=SessionKind.SATELLITE, value=KITCHEN)
+    den = agent.key_of(replace(scope, value="assist_satellite.den"))
+    agent.continue_conversation(scope, den)
+    friendly.script(Expect("agent", reply=accepted(), emit=answered("Yes.")))
+    await ask(hass, satellite_id=KITCHEN)
+    assert friendly.received("agent")[0].params["sessionKey"] == den

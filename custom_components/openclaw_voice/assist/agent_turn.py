@@ -97,16 +97,18 @@ class AgentTurn:
             turn=self._agent.turns,
         )
         self._agent.turns += 1
-        if (command := self._command()) is not None:
-            yield self._say(await self._obey(command, words), TurnOutcome.ANSWERED)
-            return
         if self._is_echo():
             _LOGGER.debug("An echo of our own answer is left alone")
+            return
+        if (command := self._command()) is not None:
+            yield self._say(await self._obey(command, words), TurnOutcome.ANSWERED)
+            self._note_answer(is_answer=False)
             return
         try:
             plan = await async_plan(self._agent, self._question, self._scope)
         except StillBusyError as err:
             yield self._say(await self._explain(err), TurnOutcome.FAILED, err)
+            self._note_answer(is_answer=False)
             return
         self.session_key = plan.session_key
         with self._agent.living(self):
@@ -144,7 +146,9 @@ class AgentTurn:
             async for delta in deltas:
                 yield delta
         self.result = turn.result
-        self._note_end(plan)
+        if self.result.outcome is not TurnOutcome.FAILED:
+            self._agent.note_told(plan.told_aside, plan.told_answers)
+        self._note_answer(is_answer=self.result.outcome is TurnOutcome.ANSWERED)
 
     def _start(self, plan: RunPlan) -> ChatRun:
         asks_before_risk = self._options.asks_before_risk
@@ -200,24 +204,6 @@ class AgentTurn:
             # It is followed; only a restart of Home Assistant would lose it.
             _LOGGER.error("A late answer was not stored: %s", type(err).__name__)
         self.late_answer_id = answer.id
-
-    def _note_end(self, plan: RunPlan) -> None:
-        """Remember what the next turn of the session needs to know."""
-        outcome = self.result.outcome
-        if outcome is not TurnOutcome.FAILED:
-            self._agent.note_told(plan.told_aside, plan.told_answers)
-        if not self._manners.takes_commands or self._place is None:
-            return
-        now = self._now()
-        follow_ups = self._agent.follow_ups
-        self.listens = outcome is TurnOutcome.ANSWERED and listens_again(
-            self.result.speech,
-            policy=self._options.follow_up,
-            turns_in_a_row=follow_ups.turns_in_a_row(self._place),
-            limit=self._options.follow_up_limit,
-            language=self._question.language,
-        )
-        follow_ups.note_answer(self._place, self.result.speech, self.listens, now)
 
     # our own commands
 
@@ -276,7 +262,26 @@ class AgentTurn:
         """Whether a satellite that listens again has heard the end of our own answer."""
         if not self._manners.takes_commands or self._place is None:
             return False
-        return self._agent.follow_ups.is_echo(self._place, self._question.text, self._now())
+        follow_ups = self._agent.follow_ups
+        is_echo = follow_ups.is_echo(self._place, self._question.text, self._now())
+        # Who was asked something may still answer.
+        self.listens = is_echo and follow_ups.listens_on(self._place)
+        return is_echo
+
+    def _note_answer(self, *, is_answer: bool) -> None:
+        """Decide whether the satellite listens again, and remember what it may hear of itself."""
+        if not self._manners.takes_commands or self._place is None:
+            return
+        follow_ups = self._agent.follow_ups
+        self.listens = listens_again(
+            self.result.answer,
+            policy=self._options.follow_up,
+            turns_in_a_row=follow_ups.turns_in_a_row(self._place),
+            limit=self._options.follow_up_limit,
+            language=self._question.language,
+            is_answer=is_answer,
+        )
+        follow_ups.note_answer(self._place, self.result.speech, self.listens, self._now())
 
     def _say(
         self, sentence: str, outcome: TurnOutcome, error: GatewayError | None = None

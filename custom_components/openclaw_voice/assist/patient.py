@@ -5,7 +5,7 @@ a task of its own, and whoever goes on with the iteration finds it.
 """
 
 import asyncio
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Self
 
 
@@ -60,13 +60,15 @@ class PatientItems[T]:
             self._ahead = None
 
     async def aclose(self) -> None:
-        """Stop taking an item ahead. Idempotent."""
+        """End the iteration here. Idempotent."""
         task, self._ahead = self._ahead, None
         if task is not None:
             task.cancel()
             await asyncio.wait((task,))
             if not task.cancelled():
                 task.exception()  # Nobody is interested any more.
+        if isinstance(self._items, AsyncGenerator):
+            await self._items.aclose()
 
     def _take_ahead(self) -> asyncio.Task[T]:
         if self._ahead is None:

@@ -65,7 +65,8 @@ async def async_plan(agent: Agent, question: Question, scope: SessionScope) -> R
         history = await _async_messages(agent, key)
         meanwhile = Meanwhile(task=task.question, last_messages=_said(history))
         return RunPlan(session_key=aside.key, aside=aside, told=_told(agent, question, meanwhile))
-    unheard = outbox.unheard(key)
+    aside_key = agent.key_of(replace(scope, is_aside=True))
+    unheard = (*outbox.unheard(key), *outbox.unheard(aside_key))
     before = agent.aside_before(key)
     meanwhile = Meanwhile(
         said_aside=await _async_said_aside(agent, before) if before is not None else (),
