@@ -2,25 +2,41 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+from homeassistant.const import CONF_TOKEN
 from homeassistant.core import Event, HomeAssistant, callback
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.openclaw_voice.assist import options
 from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import GatewayError
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
 from custom_components.openclaw_voice.gateway.run_items import ChatDelta, RunItem, ToolActivity
+from custom_components.openclaw_voice.outbox import queue
 from custom_components.openclaw_voice.outbox.late_answer import LateStatus
 from custom_components.openclaw_voice.outbox.late_answers import Outbox
 from demo.script import CallTool, Hang, Reply, Say
+from tests.fakes.frames import (
+    accepted,
+    ended,
+    response_ok,
+    said,
+    started,
+    tool_ended,
+    tool_started,
+)
+from tests.fakes.gateway import Expect, ScriptedGateway, wait_for
 from tests.fakes.small_gateway import SmallGateway
 from tests.outbox.late import make_answer
 
-from .support import WAIT_LIMIT
+from .satellite import Satellite, add_satellite, add_voice
+from .support import WAIT_LIMIT, add_entry, ask, speech_of
+from .turns import IMPATIENT
 
 SESSION = "agent:main:homeassistant:0a1b2c3d:satellite:kitchen"
 EVENT = "openclaw_voice_late_answer"
@@ -51,7 +67,6 @@ class Home:
         self.hass = hass
         self.gateway = gateway
         self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.stack = AsyncExitStack()
         self._identity = DeviceIdentity.create()
         self._entry = MockConfigEntry(domain="openclaw_voice", entry_id="entry-1")
 
@@ -192,3 +207,76 @@ async def test_stopping_ends_no_task(living: Home) -> None:
     assert living.told.empty()
     await living.start()
     assert living.outbox.open_in(SESSION) is not None
+
+
+@pytest.fixture
+async def kitchen(
+    home: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Satellite:
+    """Return the satellite that asks; announcements need not wait for a pause."""
+    monkeypatch.setattr(queue, "IDLE_TIME", timedelta(0))
+    monkeypatch.setattr(options, "PATIENCE_BOUNDS", (0.0, 240.0))
+    await add_voice(home, tmp_path, monkeypatch)
+    return await add_satellite(home, "kitchen")
+
+
+async def ask_in_the_kitchen(home: HomeAssistant, kitchen: Satellite) -> None:
+    """Ask, and hear that the answer comes later."""
+    result = await ask(home, "What time is it?", satellite_id=kitchen.entity_id)
+    speech = speech_of(result)
+    assert speech is not None
+    assert speech.startswith("Let me look.")
+    assert speech.endswith("I will tell you as soon as I know.")
+
+
+async def test_a_satellite_announces_what_its_turn_could_not_wait_for(
+    home: HomeAssistant, kitchen: Satellite, friendly: ScriptedGateway
+) -> None:
+    """Fit for speech, and without what the turn has said."""
+    entry = await add_entry(home, friendly, options=IMPATIENT)
+    go_on = asyncio.Event()
+    friendly.script(
+        Expect(
+            "agent",
+            reply=accepted(),
+            emit=[
+                started(),
+                said("Let me *look*."),
+                tool_started(),
+                wait_for(go_on),
+                tool_ended(),
+                said("It is **noon**."),
+                ended(),
+                response_ok(),
+            ],
+        )
+    )
+    await ask_in_the_kitchen(home, kitchen)
+    go_on.set()
+    assert await kitchen.begins() == "About your question from earlier: It is noon."
+    await home.async_block_till_done(wait_background_tasks=False)
+    [answer] = entry.runtime_data.outbox.all()
+    assert answer.status is LateStatus.DELIVERED
+
+
+async def test_a_satellite_announces_it_after_everything_was_restarted(
+    home: HomeAssistant, kitchen: Satellite, model: Model, socket_enabled: None
+) -> None:
+    """The entry was unloaded, and the gateway killed in the middle of the task."""
+    async with SmallGateway(model=model) as gateway:
+        entry = await add_entry(
+            home,
+            gateway,  # type: ignore[arg-type]  # only its address is asked for
+            options=IMPATIENT,
+            gateway_id=gateway.device_id,
+            **{CONF_TOKEN: gateway.secret},
+        )
+        await ask_in_the_kitchen(home, kitchen)
+        assert await home.config_entries.async_unload(entry.entry_id)
+        assert gateway.received("chat.abort") == []
+        model.is_quick = True
+        await gateway.kill()
+        await gateway.come_back()
+        assert await home.config_entries.async_setup(entry.entry_id)
+        assert await kitchen.begins() == "About your question from earlier: It is noon."
+        assert await home.config_entries.async_unload(entry.entry_id)
