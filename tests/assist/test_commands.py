@@ -131,6 +131,12 @@ def test_everything_else_is_for_the_agent(language: str, text: str) -> None:
     assert heard(text, language) is None
 
 
+def test_no_agents_are_needed_to_stop() -> None:
+    """A home may have a single agent, and nothing to switch to."""
+    assert match("stop", "en", {}) == Stop()
+    assert match("switch to clawd", "en", {}) is None
+
+
 def test_every_language_knows_every_command() -> None:
     """A language is complete or not there at all."""
     assert set(SENTENCES) == set(SKIPPED) == {"en", "de", "fr", "es", "nl"}

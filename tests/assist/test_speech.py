@@ -303,6 +303,7 @@ def test_html_is_left_out(text: str, expected: str) -> None:
         ("Sure. <Thinking>x</THINKING> Done", "Sure. Done"),
         ("<think>never closed", ""),
         ("</think>Hello", "Hello"),
+        ("<final>Hello **you**</final>", "Hello you"),
         ("NO_REPLY", ""),
         ("HEARTBEAT_OK", ""),
         ("**HEARTBEAT_OK**\n`NO_REPLY`.\nHello", "Hello"),

@@ -3,9 +3,11 @@
 from itertools import pairwise
 
 from hypothesis import example, given, settings, strategies as st
+import pytest
 
 from custom_components.openclaw_voice.assist.speech import SpeechFilter, SpeechWords, spoken
 from custom_components.openclaw_voice.assist.speech_lines import MAX_HELD
+from custom_components.openclaw_voice.assist.speech_source import Source
 
 WORDS = SpeechWords(table="The table is there.", code="The code is there.", link="a link")
 
@@ -81,9 +83,9 @@ def test_plain_text_is_said_at_once(text: str) -> None:
         assert speech.held == 0, text[:end]
 
 
-def test_the_work_grows_with_the_text_only() -> None:
-    """A long answer costs no more for each character than a short one."""
-    for piece in (
+@pytest.mark.parametrize(
+    "piece",
+    [
         "[",
         "<a ",
         "**a",
@@ -95,11 +97,27 @@ def test_the_work_grows_with_the_text_only() -> None:
         "$a",
         "【",
         "- ",
-        "#",
-    ):
-        for deltas in ([piece * (60_000 // len(piece))], list(piece * 1_000)):
-            speech = SpeechFilter(WORDS)
-            for delta in deltas:
-                speech.feed(delta)
-                assert speech.held <= MAX_HELD
-            speech.finish()
+        "# ",
+        "word ",
+    ],
+)
+def test_the_work_grows_with_the_text_only(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However an answer arrives, each of its characters is looked at so many times, not more."""
+    looked_at = 0
+    window = Source.window
+
+    def counted(source: Source, skip: int = 0) -> str:
+        nonlocal looked_at
+        looked_at += len(seen := window(source, skip))
+        return seen
+
+    monkeypatch.setattr(Source, "window", counted)
+    text = piece * (6_000 // len(piece))
+    for deltas in ([text], list(text)):
+        looked_at = 0
+        speech = SpeechFilter(WORDS)
+        for delta in deltas:
+            speech.feed(delta)
+            assert speech.held <= MAX_HELD
+        speech.finish()
+        assert looked_at <= 3 * MAX_HELD * len(text)

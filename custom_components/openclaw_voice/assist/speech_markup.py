@@ -65,108 +65,27 @@ _TOKEN_SO_FAR: Final = re.compile(r"<\|?[^\s|<>]{0,40}\|?\Z")
 _MAILBOX: Final = re.compile(r"<([^\s<>@]+@[^\s<>@]+)>")
 _MAILBOX_SO_FAR: Final = re.compile(r"<[^\s<>]*\Z")
 
-HIDDEN_ELEMENTS: Final = frozenset(
-    (
-        "think",
-        "thinking",
-        "thought",
-        "thoughts",
-        "reasoning",
-        "reflection",
-        "scratchpad",
-        "antthinking",
-        "tool_call",
-        "tool_calls",
-        "tool_use",
-        "tool_result",
-        "tool_results",
-        "tool_response",
-        "function_calls",
-        "function_results",
-        "invoke",
-        "script",
-        "style",
-    )
+_HIDDEN: Final = (
+    "think thinking thought thoughts reasoning reflection scratchpad antthinking tool_call tool_calls"
+    " tool_use tool_result tool_results tool_response function_calls function_results invoke script"
+    " style"
 )
+_ITEMS: Final = "li h1 h2 h3 h4 h5 h6 summary dt dd th td"
+_LINES: Final = "br p div ul ol dl tr hr blockquote details section article header footer"
+_WITHIN: Final = (
+    "a abbr b bdi bdo body button center cite code data del dfn em figcaption figure font html i img"
+    " input ins kbd label main mark nav picture q rp rt ruby s samp small source span strike strong"
+    " sub sup tbody tfoot thead time tt u var video audio wbr"
+    " final answer response output result reply message speak voice prosody emphasis"
+)
+"""Those of HTML, and those models put around what they say."""
+
+HIDDEN_ELEMENTS: Final = frozenset(_HIDDEN.split())
 """What stands between their tags is for nobody's ears."""
 
-ITEM_ELEMENTS: Final = frozenset(
-    ("li", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt", "dd", "th", "td")
-)
-LINE_ELEMENTS: Final = ITEM_ELEMENTS | frozenset(
-    (
-        "br",
-        "p",
-        "div",
-        "ul",
-        "ol",
-        "dl",
-        "tr",
-        "hr",
-        "blockquote",
-        "details",
-        "section",
-        "article",
-        "header",
-        "footer",
-    )
-)
-_OTHER_ELEMENTS: Final = frozenset(
-    (
-        "a",
-        "abbr",
-        "b",
-        "bdi",
-        "bdo",
-        "body",
-        "button",
-        "center",
-        "cite",
-        "code",
-        "data",
-        "del",
-        "dfn",
-        "em",
-        "figcaption",
-        "figure",
-        "font",
-        "html",
-        "i",
-        "img",
-        "input",
-        "ins",
-        "kbd",
-        "label",
-        "main",
-        "mark",
-        "nav",
-        "picture",
-        "q",
-        "rp",
-        "rt",
-        "ruby",
-        "s",
-        "samp",
-        "small",
-        "source",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "sup",
-        "tbody",
-        "tfoot",
-        "thead",
-        "time",
-        "tt",
-        "u",
-        "var",
-        "video",
-        "audio",
-        "wbr",
-    )
-)
-KNOWN_ELEMENTS: Final = LINE_ELEMENTS | _OTHER_ELEMENTS
+ITEM_ELEMENTS: Final = frozenset(_ITEMS.split())
+LINE_ELEMENTS: Final = ITEM_ELEMENTS | frozenset(_LINES.split())
+KNOWN_ELEMENTS: Final = LINE_ELEMENTS | frozenset(_WITHIN.split())
 
 
 def is_address_ahead(window: str) -> bool | Waits:
