@@ -380,6 +380,27 @@ async def test_an_end_that_comes_while_a_task_is_cancelled(desk: Desk, end: str)
     assert desk.told() == [("cancelled", "")]
 
 
+async def test_a_failure_that_is_explained_while_a_task_is_cancelled(
+    desk: Desk, kitchen: Satellite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled it stays; nobody hears of the failure."""
+    may_explain = asyncio.Event()
+
+    async def explain(error: GatewayError, _: str) -> str:
+        await may_explain.wait()
+        return "It failed."
+
+    monkeypatch.setattr(desk.outbox, "_explain", explain)
+    run = await desk.promise()
+    run.fail(RunFailedError("no"))
+    await desk.wait(timedelta(0))
+    await desk.outbox.async_cancel("run-1")
+    may_explain.set()
+    await desk.wait(PAUSE)
+    assert desk.now().status is LateStatus.CANCELLED
+    assert kitchen.begun.empty()
+
+
 # what is said
 
 
@@ -403,6 +424,21 @@ async def test_a_promise_is_kept_when_nothing_is_left_to_say(
     run = await desk.promise(said=said)
     run.answer(whole)
     assert await kitchen.begins() == "About your question: Done."
+    await desk.becomes(LateStatus.DELIVERED)
+
+
+async def test_an_answer_is_said_even_if_it_cannot_be_made_fit_for_speech(
+    desk: Desk, kitchen: Satellite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours does not lose it."""
+
+    async def fail(*_: str) -> str:
+        raise ValueError
+
+    monkeypatch.setattr(desk.outbox, "_speak", fail)
+    run = await desk.promise()
+    run.answer("It is *42*.")
+    assert await kitchen.begins() == "About your question: It is *42*."
     await desk.becomes(LateStatus.DELIVERED)
 
 

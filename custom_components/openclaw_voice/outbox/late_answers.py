@@ -137,7 +137,7 @@ class Outbox:
         for oldest in running[: max(0, len(running) + 1 - MAX_RUNNING)]:
             self._entry.async_create_background_task(
                 self._hass,
-                self._async_give_up(oldest.id),
+                self._async_give_up(oldest),
                 f"{self._entry.domain} give up {oldest.id}",
             )
 
@@ -267,26 +267,25 @@ class Outbox:
 
     async def _async_fail(self, answer_id: str, error: GatewayError) -> None:
         answer = self._answers.get(answer_id)
-        if answer is None or answer.status is not LateStatus.RUNNING:
-            return
-        sentence = await self._explain(error, answer.language)
-        now = dt_util.utcnow()
-        await self._async_end(failed(answer, sentence=sentence, error=error.category, now=now))
+        if answer is not None:
+            sentence = await self._explain(error, answer.language)
+            await self._async_end_failed(answer_id, sentence, error.category)
 
-    async def _async_give_up(self, answer_id: str) -> None:
+    async def _async_give_up(self, answer: LateAnswer) -> None:
         """End the oldest task for a new one: it is one too many."""
-        answer = self._answers.get(answer_id)
-        if answer is None or answer.status is not LateStatus.RUNNING:
-            return
         _LOGGER.warning("Too many tasks go on at once; the oldest is given up")
         sentence = await self._sentence(answer.language, "late_failed")
-        now = dt_util.utcnow()
-        answer = failed(answer, sentence=sentence, error=GIVEN_UP, now=now)
-        await self._async_end(answer)
+        await self._async_end_failed(answer.id, sentence, GIVEN_UP)
         try:
             await self._async_abort(answer)
         except GatewayError as err:
             _LOGGER.debug("Run %s was not aborted: %s", answer.run_id, err.category)
+
+    async def _async_end_failed(self, answer_id: str, sentence: str, error: str) -> None:
+        answer = self._answers.get(answer_id)
+        if answer is not None and answer.status is LateStatus.RUNNING:
+            now = dt_util.utcnow()
+            await self._async_end(failed(answer, sentence=sentence, error=error, now=now))
 
     async def _async_end(self, answer: LateAnswer) -> None:
         """Keep the end of a run, tell automations, and have it said if people are to hear it."""
@@ -319,7 +318,7 @@ class Outbox:
 
     async def _async_message(self, answer: LateAnswer, expires: datetime) -> Message:
         language = answer.language
-        spoken = answer.rest if answer.error else await self._speak(answer.rest, language)
+        spoken = await self._async_spoken(answer)
         if not spoken.strip():
             # All was said before, or the rest cannot be said: the promise is kept all the same.
             spoken = await self._sentence(language, "late_done")
@@ -337,6 +336,16 @@ class Outbox:
             fallback=self._fallback_of(answer.subentry_id),
             expires=expires,
         )
+
+    async def _async_spoken(self, answer: LateAnswer) -> str:
+        """Return what is left to say, fit for speech."""
+        if answer.error is not None:
+            return answer.rest
+        try:
+            return await self._speak(answer.rest, answer.language)
+        except Exception as err:  # noqa: BLE001  better read with its markup than not at all
+            _LOGGER.error("A late answer cannot be made fit for speech: %s", type(err).__name__)
+            return answer.rest
 
     async def _async_on_progress(self, answer_id: str, progress: Progress) -> None:
         """Note what becomes of an answer. Called before it is said, and after."""
