@@ -38,9 +38,6 @@ class Phrases:
     holding_tool: str
     """The same, with the placeholder `{tool}`; see `holding_with`."""
 
-    still_busy: str
-    """The task of an earlier turn still goes on, and nothing else can be asked now."""
-
     no_answer: str
     """Shown, not said: the agent decided that nothing needs to be said."""
 
