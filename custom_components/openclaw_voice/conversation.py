@@ -90,7 +90,7 @@ class OpenClawConversationEntity(AgentEntity, conversation.ConversationEntity):
             is_spoken=is_spoken(agent.options, origin),
             extra_instructions=user_input.extra_system_prompt,
         )
-        return AgentTurn(agent, question, Manners(takes_commands=True))
+        return AgentTurn(agent, question, Manners(is_conversation=True))
 
     def _conclude(
         self,

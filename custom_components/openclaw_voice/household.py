@@ -1,5 +1,6 @@
 """What the agents of an entry share: which sessions go on, and the answers that are still owed."""
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -79,8 +80,7 @@ class Household:
 
     async def async_stop(self) -> None:
         """Hand over the turns people listen to, and keep what is owed. Before the client stops."""
-        for agent in tuple(self.agents.values()):
-            await agent.async_leave()
+        await asyncio.gather(*(agent.async_leave() for agent in self.agents.values()))
         await self.outbox.async_stop()
         await self.memory.async_stop()
 

@@ -84,6 +84,15 @@ async def test_an_answer_is_the_last_message_with_its_media(
     assert times.connected <= times.first_text <= times.first_sentence <= times.done
 
 
+async def test_an_answer_that_is_to_be_spoken_is_fit_for_it(
+    agent: Agent, friendly: ScriptedGateway
+) -> None:
+    """Whoever asks says it; the patience is theirs."""
+    friendly.script(Expect("agent", reply=accepted(), emit=answered("Three *days*.")))
+    answer = await ask(agent, question(is_spoken=True))
+    assert answer.text == "Three days."
+
+
 async def test_files_go_with_a_question(agent: Agent, friendly: ScriptedGateway) -> None:
     """For instance a picture of a camera."""
     friendly.script(Expect("agent", reply=accepted(), emit=answered("A cat.")))

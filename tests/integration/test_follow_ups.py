@@ -57,3 +57,16 @@ async def test_an_echo_of_the_answer_is_no_question(
         assert result.response.error_code is None
     assert [result.continue_conversation for result in heard] == [True, False]
     assert len(friendly.received("agent")) == 1
+
+
+async def test_whoever_types_our_words_means_them(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """A keyboard hears nothing."""
+    await add_entry(hass, friendly)
+    friendly.script(
+        *[Expect("agent", reply=accepted(), emit=answered("Shall I turn on the lights?"))] * 2
+    )
+    await ask(hass, conversation_id="x")
+    await ask(hass, "Shall I turn on the lights?", conversation_id="x")
+    assert len(friendly.received("agent")) == 2

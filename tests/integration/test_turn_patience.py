@@ -126,6 +126,22 @@ async def test_an_unloaded_entry_keeps_its_promises(
     assert stored["status"] == "running"
 
 
+async def test_home_assistant_that_stops_keeps_its_promises(
+    hass: HomeAssistant, friendly: ScriptedGateway, hass_storage: dict[str, Any]
+) -> None:
+    """Before it cancels what goes on."""
+    entry = await add_entry(hass, friendly)
+    friendly.script(Expect("agent", reply=accepted(), emit=[started()]))
+    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    await friendly.wait_for_request("agent")
+    await friendly.played()
+    await hass.async_stop(force=True)
+    assert speech_of(await turn) == HOLDING
+    assert not friendly.received("chat.abort")
+    [stored] = hass_storage[f"openclaw_voice.late_answers.{entry.entry_id}"]["data"]["answers"]
+    assert stored["status"] == "running"
+
+
 async def test_an_answer_that_cannot_be_kept_is_said_in_its_turn(
     hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

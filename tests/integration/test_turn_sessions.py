@@ -9,7 +9,7 @@ from homeassistant.helpers import area_registry as ar, entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.openclaw_voice.assist import options
+from custom_components.openclaw_voice.assist import agent as agent_module, options
 from custom_components.openclaw_voice.assist.agent import Agent
 from custom_components.openclaw_voice.assist.session_key import SessionKind, SessionScope
 from custom_components.openclaw_voice.outbox.late_answer import LateAnswer, LateStatus
@@ -141,6 +141,17 @@ async def test_a_model_that_cannot_be_used_costs_no_answer(
     assert speech_of(await ask(hass, conversation_id="x")) == "Yes."
     await ask(hass, conversation_id="x")
     assert len(friendly.received("sessions.patch")) == 2
+
+
+async def test_a_gateway_that_is_slow_to_change_a_model_costs_no_answer(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The turn goes on without it."""
+    monkeypatch.setattr(agent_module, "MODEL_LIMIT", 0.05)
+    await add_entry(hass, friendly, options={"main": {"model": "stub/large"}})
+    friendly.anytime(Expect("sessions.patch"))
+    friendly.script(Expect("agent", reply=accepted(), emit=answered("Yes.")))
+    assert speech_of(await ask(hass)) == "Yes."
 
 
 async def test_an_agent_that_asks_before_risk_is_asked_another_way(

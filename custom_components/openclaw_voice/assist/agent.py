@@ -31,6 +31,9 @@ _LOGGER: Final = logging.getLogger(__name__)
 MAX_REMEMBERED: Final = 200
 """Sessions of which is remembered what was set up in them, or said aside."""
 
+MODEL_LIMIT: Final = 3.0
+"""Seconds to give a session its model; a turn does not wait longer for it."""
+
 MAX_ASIDE: Final = 6
 """Runs of a side session of which its session is told."""
 
@@ -242,15 +245,19 @@ class Agent:
                 f"openclaw_voice told {self.subentry_id}",
             )
 
-    async def async_use_model(self, session_key: str) -> None:
-        """Have a session use the model of the options, once. Failing costs the model only."""
-        model = self.options.model
-        if model is None or self._models.get(session_key) == model:
+    async def async_use_model(self, session_key: str, model: str) -> None:
+        """Have a session use a model, once. Failing costs the model only."""
+        if self._models.get(session_key) == model:
             return
+        client = self.house.client
         try:
-            await self.house.client.sessions.use_model(session_key, model)
+            await client.wait_ready(self.options.outage_wait)
+            async with asyncio.timeout(MODEL_LIMIT):
+                await client.sessions.use_model(session_key, model)
         except GatewayError as err:
             _LOGGER.info("Agent %s cannot use its model: %s", self.agent_id, err.category)
+        except TimeoutError:
+            _LOGGER.info("Agent %s is not given its model in time", self.agent_id)
         else:
             _remember(self._models, session_key, model)
 

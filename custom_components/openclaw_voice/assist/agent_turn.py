@@ -41,8 +41,9 @@ RUN_SILENCE: Final = 300.0
 class Manners:
     """How a question is treated."""
 
-    takes_commands: bool = False
-    """`stop` and the like are for us, and an echo of our own answer is for nobody."""
+    is_conversation: bool = False
+    """Somebody waits for the answer to go on: `stop` and the like are for us, an echo of our own
+    answer is for nobody, and the patience of the agent counts when people listen."""
 
     limit: float | None = TOTAL_LIMIT
     """Seconds until an answer that is read comes later."""
@@ -131,7 +132,8 @@ class AgentTurn:
             await self._turn.leave()
 
     async def _ask(self, plan: RunPlan, words: OwnWords) -> AsyncGenerator[TurnDelta]:
-        await self._agent.async_use_model(plan.session_key)
+        if self._options.model is not None:
+            await self._agent.async_use_model(plan.session_key, self._options.model)
         self._run = run = self._start(plan)
         self.run_id = run.run_id
         if plan.aside is not None:
@@ -170,12 +172,12 @@ class AgentTurn:
         )
 
     def _style(self, words: OwnWords) -> TurnStyle:
-        if not self._question.is_spoken:
-            return TurnStyle(total=self._manners.limit)
+        is_spoken = self._question.is_spoken
+        is_waited_for = is_spoken and self._manners.is_conversation
         return TurnStyle(
-            new_filter=partial(SpeechFilter, words.phrases.words),
-            patience=self._options.patience,
-            total=None,
+            new_filter=partial(SpeechFilter, words.phrases.words) if is_spoken else None,
+            patience=self._options.patience if is_waited_for else None,
+            total=None if is_waited_for else self._manners.limit,
         )
 
     async def _hand_over(self, run: ChatRun, items: AsyncIterator[RunItem]) -> None:
@@ -209,7 +211,7 @@ class AgentTurn:
 
     def _command(self) -> Command | None:
         """Return what the words ask of us instead of the agent."""
-        if not self._manners.takes_commands:
+        if not self._manners.is_conversation:
             return None
         names = {agent.name: key for key, agent in self._house.agents.items()}
         command = match(self._question.text, self._question.language, names)
@@ -260,17 +262,19 @@ class AgentTurn:
 
     def _is_echo(self) -> bool:
         """Whether a satellite that listens again has heard the end of our own answer."""
-        if not self._manners.takes_commands or self._place is None:
+        if not self._manners.is_conversation or self._place is None:
             return False
         follow_ups = self._agent.follow_ups
-        is_echo = follow_ups.is_echo(self._place, self._question.text, self._now())
+        # Whoever types means it; the turn begins all the same.
+        heard = self._question.text if self._question.is_spoken else ""
+        is_echo = follow_ups.is_echo(self._place, heard, self._now())
         # Who was asked something may still answer.
         self.listens = is_echo and follow_ups.listens_on(self._place)
         return is_echo
 
     def _note_answer(self, *, is_answer: bool) -> None:
         """Decide whether the satellite listens again, and remember what it may hear of itself."""
-        if not self._manners.takes_commands or self._place is None:
+        if not self._manners.is_conversation or self._place is None:
             return
         follow_ups = self._agent.follow_ups
         self.listens = listens_again(
