@@ -23,9 +23,12 @@ from custom_components.openclaw_voice.gateway.run_items import (
     ToolActivity,
     ToolPhase,
 )
-from custom_components.openclaw_voice.gateway.run_request import Attachment, RunMethod
+from custom_components.openclaw_voice.gateway.run_request import Attachment, Patience, RunMethod
 
 from .conftest import Server
+
+SLOW_MACHINE = Patience(recovery=120)
+"""A gateway that was killed needs half a minute there until it continues."""
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -85,7 +88,10 @@ async def run_with_accident(
 ) -> list[RunItem]:
     """Run to the end; something happens after the first piece of text."""
     items: list[RunItem] = []
-    async with client.chat.start(session_key=session_key, message=message, method=method) as run:
+    run = client.chat.start(
+        session_key=session_key, message=message, method=method, patience=SLOW_MACHINE
+    )
+    async with run:
         async for item in run:
             items.append(item)
             if isinstance(item, ChatDelta) and not any(
