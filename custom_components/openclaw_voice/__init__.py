@@ -11,6 +11,7 @@ from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .entry_data import async_connection_settings
 from .gateway.client import GatewayClient
 from .issues import GatewayIssues
+from .outbox.late_answers import Outbox
 from .services import async_register
 
 PLATFORMS = [
@@ -53,9 +54,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) ->
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) -> None:
-    """Take back what was told about a gateway that is no longer there, and forget its sessions."""
+    """Take back what was told about a gateway that is no longer there, and forget all of it."""
     GatewayIssues(hass, entry).async_clear()
     await Memory.async_remove(hass, entry.entry_id)
+    await Outbox.async_remove(hass, entry)
 
 
 async def _async_entry_updated(_: HomeAssistant, entry: OpenClawConfigEntry) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 import logging
+from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -453,3 +454,23 @@ async def test_renaming_an_entity_keeps_it_in_place(
     await hass.async_block_till_done()
     friendly.script(Expect("agent", reply=accepted(), emit=answered("Yes.")))
     assert speech_of(await ask(hass, agent="conversation.molty")) == "Yes."
+
+
+async def test_nothing_of_a_removed_gateway_stays_on_the_disk(
+    hass: HomeAssistant, friendly: ScriptedGateway, hass_storage: dict[str, Any]
+) -> None:
+    """Neither its conversations nor what was asked and answered in them."""
+    entry = await add_entry(hass, friendly)
+    friendly.script(Expect("agent", reply=accepted(), emit=answered("Done.")))
+    for action, data in (
+        ("ask", {"message": "Tidy up.", "wait": False}),
+        ("new_conversation", {"area": "kitchen"}),
+    ):
+        await hass.services.async_call(DOMAIN, action, {"agent": AGENT, **data}, blocking=True)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert any("late_answers" in key for key in hass_storage)
+    assert any("memory" in key for key in hass_storage)
+
+    await remove(hass, entry.entry_id)
+
+    assert [key for key in hass_storage if entry.entry_id in key] == []
