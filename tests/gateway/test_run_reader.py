@@ -16,6 +16,7 @@ from custom_components.openclaw_voice.gateway.run_items import (
 from custom_components.openclaw_voice.gateway.run_reader import (
     RunReader,
 )
+from custom_components.openclaw_voice.gateway.run_request import RunMethod
 from tests.gateway.garbage import JSON_OBJECTS
 from tests.gateway.run_frames import (
     SILENT,
@@ -406,10 +407,17 @@ FRAMES = st.one_of(
 )
 
 
-@given(st.lists(FRAMES, max_size=10), st.lists(JSON_OBJECTS, max_size=2))
-def test_no_frame_breaks_the_reader(frames: list[GatewayEvent], answers: list[Payload]) -> None:
+@given(
+    st.lists(FRAMES, max_size=10),
+    st.lists(JSON_OBJECTS, max_size=2),
+    st.sampled_from(RunMethod),
+    st.booleans(),
+)
+def test_no_frame_breaks_the_reader(
+    frames: list[GatewayEvent], answers: list[Payload], method: RunMethod, is_resumed: bool
+) -> None:
     """Whatever comes, the run ends once and what it says stays in order."""
-    reader = RunReader()
+    reader = RunReader(method, is_resumed=is_resumed)
 
     for frame in frames:
         reader.read_event(frame)
@@ -420,3 +428,28 @@ def test_no_frame_breaks_the_reader(frames: list[GatewayEvent], answers: list[Pa
     assert reader.has_ended
     assert (reader.final is None) is not (reader.error is None)
     assert all(isinstance(item, RunItem.__value__) for item in taken(reader))
+
+
+@pytest.mark.parametrize("is_resumed", [True, False])
+def test_a_resumed_run_says_all_at_its_end(is_resumed: bool) -> None:
+    """Its beginning was missed, so its pieces would be pieces of sentences."""
+    reader = RunReader(is_resumed=is_resumed)
+
+    reader.read_event(assistant("is noon."))
+    early = taken(reader)
+    reader.read_event(chat("final", "Let me look.\n\nIt is noon."))
+
+    assert bool(early) is not is_resumed
+    if is_resumed:
+        assert taken(reader) == said("Let me look.\n\nIt is noon.")
+    assert reader.final is not None
+
+
+def test_nothing_is_read_of_a_run_that_was_stopped(reader: RunReader) -> None:
+    """What was said is all; stopping it twice changes nothing."""
+    reader.read_event(assistant("Once upon"))
+    reader.stop()
+    reader.read_event(assistant("Once upon a time"))
+    reader.stop()
+
+    assert reader.final == aborted("Once upon")
