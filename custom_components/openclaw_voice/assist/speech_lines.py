@@ -51,10 +51,15 @@ _BULLET: Final = re.compile(r"(?:[-*+·▪▫](?=[ \t\n])|[•◦‣⁃●○∙
 _BULLET_SO_FAR: Final = re.compile(r"[-*+·▪▫]\Z")
 _BOX: Final = re.compile(r"\[[ xX✓✔]\](?=[ \t\n])")
 _BOX_SO_FAR: Final = re.compile(r"\[(?:[ xX✓✔]\]?)?\Z")
-_NUMBER: Final = re.compile(r"([0-9]{1,4})(?:\)(?=[ \t\n])|\.(?=[ \t\n]))")
+_NUMBER: Final = re.compile(r"([0-9]{1,4})[.)](?=[ \t\n])")
 _NUMBER_SO_FAR: Final = re.compile(r"[0-9]{1,4}[.)]?\Z")
-_MONTH: Final = re.compile(r"[ \t]{1,4}(?:jan|jän|feb|mär|maer|mar|apr|mai|maj|jun|jul|aug|sep|okt|oct|nov|dez|dec|des)", re.IGNORECASE)  # fmt: skip
-_MONTH_SO_FAR: Final = re.compile(r"[ \t]{0,4}\w{0,3}\Z")
+_COUNTED: Final = (
+    "jan", "jän", "feb", "mär", "mar", "apr", "mai", "maj", "jun", "jul", "aug", "sep", "okt", "oct",
+    "nov", "dez", "dec", "des", "advent", "bundesliga", "etage", "fc ", "halbzeit", "klasse", "liga",
+    "platz", "quartal", "stock", "weltkrieg",
+)  # fmt: skip
+"""What a number with a full stop may count in some languages, as in "1. Mai": no item begins."""
+
 _FENCE: Final = re.compile(r"(?P<fence>`{3,}(?=[^`\n]*\n)|~{3,})(?P<info>[^\n]*)\n")
 _FENCE_SO_FAR: Final = re.compile(r"`{1,2}\Z|~{1,2}\Z|`{3,}[^`\n]*\Z|~{3,}[^\n]*\Z")
 _TABLE: Final = re.compile(r"\|?[ \t]*:?-{2,}:?[ \t]*\||\|[^\n]+\n[ \t>]*\|?[ \t]*:?-")
@@ -78,6 +83,10 @@ def _so_far(word: str) -> str:
     return pattern
 
 
+_COUNTS: Final = re.compile(rf"[ \t]{{1,4}}(?:{'|'.join(_COUNTED)})", re.IGNORECASE)
+_COUNTS_SO_FAR: Final = re.compile(
+    rf"[ \t]{{1,4}}(?:{'|'.join(map(_so_far, _COUNTED))})\Z", re.IGNORECASE
+)
 _QUIET_SO_FAR: Final = re.compile(
     rf"[*_`\"'(]{{0,3}}(?:(?:{'|'.join(_QUIET)})[*_`\"').!]{{0,4}}[ \t]*"
     rf"|{'|'.join(map(_so_far, _QUIET))})\Z"
@@ -200,9 +209,9 @@ def _read_number(line: str, last: int | None) -> LineStart | None:
     if number > 1 and (last is None or number not in (last, last + 1)):
         return TEXT
     rest = line[found.end() :]
-    if _MONTH.match(rest):
+    if _COUNTS.match(rest):
         return TEXT
-    if _MONTH_SO_FAR.match(rest):
+    if _COUNTS_SO_FAR.match(rest):
         return None
     return LineStart(kind=LineKind.ITEM, length=found.end(), number=number)
 
