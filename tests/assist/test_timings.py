@@ -24,6 +24,18 @@ def test_a_sentence_without_a_full_stop_ends_with_the_turn() -> None:
     assert watch.timings == Timings(first_text=1, first_sentence=2, done=2)
 
 
+def test_a_sentence_may_end_between_two_pieces() -> None:
+    """What follows a full stop tells whether it was one."""
+    watch = StopWatch(0.0)
+    watch.note_text("It is 3.", 1.0)
+    watch.note_text("5. ", 2.0)
+    assert watch.timings.first_sentence == 2
+    other = StopWatch(0.0)
+    other.note_text("It is 3.", 1.0)
+    other.note_text(" And", 2.0)
+    assert other.timings.first_sentence == 2
+
+
 def test_a_turn_without_text_has_no_sentence() -> None:
     """Nothing was said."""
     watch = StopWatch(0.0)

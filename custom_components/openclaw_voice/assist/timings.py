@@ -41,8 +41,9 @@ class StopWatch:
         """A piece of the answer came."""
         if self.timings.first_text is None:
             self.timings = replace(self.timings, first_text=now - self._began)
-        if self._sentence is not None:
-            self._sentence += text
+        if text and self._sentence is not None:
+            # The last sign of a piece may end a sentence only together with the next one.
+            self._sentence = self._sentence[-1:] + text
             if _SENTENCE_END.search(self._sentence):
                 self._note_sentence(now)
 
