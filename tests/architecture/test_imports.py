@@ -17,6 +17,8 @@ PURE = [
     ROOT / "assist" / "followup.py",
     ROOT / "assist" / "patient.py",
     ROOT / "assist" / "question.py",
+    ROOT / "assist" / "structured.py",
+    ROOT / "assist" / "task_errors.py",
     ROOT / "assist" / "timings.py",
     *sorted((ROOT / "assist").glob("command*.py")),
     *sorted((ROOT / "assist").glob("speech*.py")),
