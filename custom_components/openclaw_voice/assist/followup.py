@@ -8,8 +8,7 @@ from typing import Final
 import unicodedata
 
 from .options import When
-from .speech import spoken
-from .speech_words import SpeechWords
+from .speech import SpeechWords, spoken
 
 MAX_REMEMBERED: Final = 128
 """Conversations or satellites whose last answer is known; the oldest is forgotten."""

@@ -10,7 +10,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
 
-from .speech_words import SpeechWords
+from .speech import SpeechWords
 
 _DOMAIN: Final = "openclaw_voice"
 _CATEGORY: Final = "common"

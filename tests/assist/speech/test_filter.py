@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from custom_components.openclaw_voice.assist.speech import SpeechFilter, SpeechWords, spoken
-from custom_components.openclaw_voice.assist.speech_lines import MAX_HELD
+from custom_components.openclaw_voice.assist.speech.lines import MAX_HELD
 
 WORDS = SpeechWords(
     table="The table is in the chat.", code="The code is in the chat.", link="a link"

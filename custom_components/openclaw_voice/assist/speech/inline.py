@@ -4,8 +4,8 @@ from collections.abc import Callable
 import re
 from typing import Final
 
-from .speech_cursor import Cursor
-from .speech_emoji import (
+from .cursor import Cursor
+from .emoji import (
     AS_PICTURE,
     AS_TEXT,
     JOINER,
@@ -13,11 +13,11 @@ from .speech_emoji import (
     PERHAPS_PICTURES,
     PICTURES,
 )
-from .speech_emphasis import Emphasis
-from .speech_links import Links
-from .speech_markup import MAX_CODE, read_code, read_entity, read_math
-from .speech_pictures import Pictures
-from .speech_tags import Tags
+from .emphasis import Emphasis
+from .links import Links
+from .markup import MAX_CODE, read_code, read_entity, read_math
+from .pictures import Pictures
+from .tags import Tags
 
 _SIGNS: Final = r"*_~`\[\]<>&\\$!()#:【\ue200-\ue206"
 _PARTS: Final = f"{AS_PICTURE}{AS_TEXT}{KEYCAP}{JOINER}\U000e0020-\U000e007f"

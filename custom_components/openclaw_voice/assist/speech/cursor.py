@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from .speech_markup import WAIT
-from .speech_source import Source
-from .speech_words import SpeechWords
-from .speech_writer import SpeechWriter
+from .markup import WAIT
+from .source import Source
+from .words import SpeechWords
+from .writer import SpeechWriter
 
 
 class Cursor:

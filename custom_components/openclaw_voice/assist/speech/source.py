@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from .speech_lines import MAX_HELD
+from .lines import MAX_HELD
 
 _ODD: Final = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\ud800-\udfff\ufff9-\ufffb]"

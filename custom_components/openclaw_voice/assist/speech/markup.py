@@ -10,7 +10,7 @@ from html.entities import html5
 import re
 from typing import Final, Literal
 
-from .speech_lines import MAX_HELD
+from .lines import MAX_HELD
 
 
 class Wait(Enum):

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from .speech_cursor import Cursor
-from .speech_markup import (
+from .cursor import Cursor
+from .markup import (
     WAIT,
     find_bracket,
     is_address_ahead,

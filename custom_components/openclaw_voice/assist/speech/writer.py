@@ -3,7 +3,7 @@
 from typing import Final
 import unicodedata
 
-from .speech_emoji import without_pictures
+from .emoji import without_pictures
 
 _CLOSERS: Final = ")]}\"'»”’›」』）"  # noqa: RUF001 - signs of several scripts
 """Stand after the end of a sentence and still belong to it."""

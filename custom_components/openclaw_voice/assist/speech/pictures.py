@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from .speech_cursor import Cursor
-from .speech_emoji import AS_PICTURE, JOINER, KEYCAP, PICTURE, PICTURE_PART
+from .cursor import Cursor
+from .emoji import AS_PICTURE, JOINER, KEYCAP, PICTURE, PICTURE_PART
 
 _KEYCAP: Final = re.compile(f"{AS_PICTURE}?{KEYCAP}")
 

@@ -6,8 +6,8 @@ from hypothesis import example, given, settings, strategies as st
 import pytest
 
 from custom_components.openclaw_voice.assist.speech import SpeechFilter, SpeechWords, spoken
-from custom_components.openclaw_voice.assist.speech_lines import MAX_HELD
-from custom_components.openclaw_voice.assist.speech_source import Source
+from custom_components.openclaw_voice.assist.speech.lines import MAX_HELD
+from custom_components.openclaw_voice.assist.speech.source import Source
 
 WORDS = SpeechWords(table="The table is there.", code="The code is there.", link="a link")
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from .speech_cursor import Cursor
+from .cursor import Cursor
 
 _CODE_END: Final = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t]*(?=\n)")
 _CODE_END_SO_FAR: Final = re.compile(r"[ \t>]*(?:`*|~*)[ \t]*\Z")

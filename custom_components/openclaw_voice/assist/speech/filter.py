@@ -7,13 +7,11 @@ come; what may become markup is held back until it is known, MAX_HELD characters
 import re
 from typing import Final
 
-from .speech_blocks import Blocks
-from .speech_cursor import Cursor
-from .speech_inline import Inline
-from .speech_lines import MAX_HELD, LineKind, LineStart, read_line_start
-from .speech_words import SpeechWords
-
-__all__ = ["SpeechFilter", "SpeechWords", "spoken"]
+from .blocks import Blocks
+from .cursor import Cursor
+from .inline import Inline
+from .lines import MAX_HELD, LineKind, LineStart, read_line_start
+from .words import SpeechWords
 
 _BLANK: Final = re.compile(r"[^\S\n]+")
 

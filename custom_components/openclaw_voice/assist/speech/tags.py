@@ -4,9 +4,9 @@ from functools import cache
 import re
 from typing import Final
 
-from .speech_cursor import Cursor
-from .speech_links import Links
-from .speech_markup import (
+from .cursor import Cursor
+from .links import Links
+from .markup import (
     HIDDEN_ELEMENTS,
     ITEM_ELEMENTS,
     KNOWN_ELEMENTS,

@@ -4,8 +4,8 @@ import re
 from typing import Final
 import unicodedata
 
-from .speech_cursor import Cursor
-from .speech_lines import MAX_HELD
+from .cursor import Cursor
+from .lines import MAX_HELD
 
 _SIGNS: Final = "*_~"
 _OPENING: Final = {
