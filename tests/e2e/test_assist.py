@@ -73,14 +73,14 @@ async def test_markup_and_umlauts_arrive_as_sent(
     assert heard.end.answer == model_server.requests[-1].reply
 
 
-async def test_a_silent_agent_ends_the_turn_without_speech(
+async def test_a_silent_agent_is_shown_to_whoever_reads(
     client: HomeAssistantClient, agent: Agent
 ) -> None:
     """An agent may decide not to answer, which is no error."""
     heard = await ask(client, "MODEL:NO_REPLY")
 
-    assert heard.messages == ()
-    assert (heard.end.answer, heard.end.response_type) == ("", "action_done")
+    assert heard.messages == ("(no answer)",)
+    assert (heard.end.answer, heard.end.response_type) == ("(no answer)", "action_done")
 
 
 async def test_a_failing_model_becomes_a_sentence(
