@@ -48,8 +48,8 @@ async def ask(
 
     Args:
         agent: Whom.
-        question: What; an answer that comes later is announced only where a satellite has asked.
-        timeout: Seconds until the answer comes later, or the run is aborted.
+        question: What.
+        timeout: Seconds until the answer comes later, and is announced, or the run is aborted.
         waits: Else it returns as soon as the question was sent, and the answer comes later; people
             hear nothing of it, there is only the event.
         can_be_later: Whether the agent may go on after the timeout; else that is an error.
@@ -60,7 +60,7 @@ async def ask(
         Manners(
             limit=timeout if waits else 0.0,
             can_be_later=can_be_later or not waits,
-            is_announced=waits and question.origin.satellite_id is not None,
+            is_announced=waits,
         ),
     )
     async for _ in turn.deltas():
