@@ -225,6 +225,7 @@ class AgentRun:
     def chat_no_answer(self, disposition: str) -> list[JsonObject]:
         """Return the same of a `chat.send`: aborted by nobody, and an error after that."""
         *frames, error = self.no_answer(disposition)
+        frames[-1]["payload"]["data"]["stopReason"] = "stop"
         return [*frames, self.chat_event("aborted", stopReason="stop"), error]
 
     def abort(self) -> list[JsonObject]:

@@ -14,6 +14,8 @@ type JsonObject = dict[str, Any]
 
 LEFT_OUT = frozenset(
     {
+        # Of `chat.send` only, and never true for a run of ours.
+        "isHeartbeat",
         # Told by tools of the gateway only.
         "commandBearing",
         "meta",
@@ -33,6 +35,12 @@ NOT_TOLD = frozenset({"item preamble update", "item preamble end", "command_outp
     "item tool update",
     "tool update",
     "usage",
+    # Of `chat.send` only.
+    "chat status",
+    "run_status preparing_context",
+    "run_status preparing_workspace",
+    "run_status starting_model",
+    "lifecycle fallback_step",
 }
 """Frames of a recording that the fake leaves out in between, and no client reads."""
 
@@ -63,6 +71,16 @@ def no_answer(disposition: str) -> Callable[[AgentRun], list[JsonObject]]:
         *run.no_answer(disposition),
         run.response_no_answer(disposition),
     ]
+
+
+def sent_no_answer(disposition: str) -> Callable[[AgentRun], list[JsonObject]]:
+    """Tell a run of `chat.send` without text."""
+    return lambda run: [*run.start(), *run.chat_no_answer(disposition)]
+
+
+def sent_answer(run: AgentRun) -> list[JsonObject]:
+    """Tell a plain run of `chat.send`."""
+    return answer(run)[:-1]
 
 
 def abort(run: AgentRun) -> list[JsonObject]:
@@ -132,6 +150,9 @@ CASES = [
     pytest.param("agent-empty", no_answer("empty"), id="empty"),
     pytest.param("agent-abort", abort, id="abort"),
     pytest.param("agent-model-error", failure, id="failure"),
+    pytest.param("send-answer", sent_answer, id="sent"),
+    pytest.param("send-silent", sent_no_answer("silent"), id="sent, silent"),
+    pytest.param("send-empty", sent_no_answer("empty"), id="sent, empty"),
 ]
 
 

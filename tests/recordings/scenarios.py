@@ -12,6 +12,9 @@ type Scenario = Callable[[Stage], Awaitable[None]]
 SETTLE_TIME: Final = 1.0
 """Seconds to listen after the last expected frame, so that a late or doubled one is recorded too."""
 
+SEND_TIME: Final = 8.0
+"""Seconds a run of `chat.send` takes at most: it has no last response to wait for."""
+
 CONTINUATION_TIME: Final = 15.0
 """Seconds for what a gateway does by itself after it was killed; it begins some five after it serves."""
 
@@ -267,6 +270,52 @@ async def agent_terminated(stage: Stage) -> None:
     stage.log.note("the gateway serves again")
     async with stage.operator("after") as wire:
         await _look_back(wire, params)
+
+
+@scenario
+async def send_answer(stage: Stage) -> None:
+    """A plain run of `chat.send`."""
+    context = {"page": "voice", "title": "Home Assistant", "selection": "room: kitchen"}
+    await _whole_send(stage, "MODEL:SLOW 120 8", workContext=context)
+
+
+@scenario
+async def send_tool(stage: Stage) -> None:
+    """A run of `chat.send` with text, a tool and text."""
+    await _whole_send(stage, 'MODEL:TOOL exec {"command":"echo hello"}')
+
+
+@scenario
+async def send_silent(stage: Stage) -> None:
+    """The agent decides to say nothing to a `chat.send`."""
+    await _whole_send(stage, "MODEL:NO_REPLY")
+
+
+@scenario
+async def send_empty(stage: Stage) -> None:
+    """The model returns nothing to a `chat.send`."""
+    await _whole_send(stage, "MODEL:EMPTY")
+
+
+@scenario
+async def send_model_error(stage: Stage) -> None:
+    """The provider does not know the model of a `chat.send`."""
+    await _whole_send(stage, "MODEL:FAIL 404")
+
+
+@scenario
+async def send_stop_word(stage: Stage) -> None:
+    """A message that is a stop word while nothing runs."""
+    await _whole_send(stage, "Stop.")
+
+
+async def _whole_send(stage: Stage, message: str, **more: object) -> None:
+    """Send a message by `chat.send` and listen to what comes of it."""
+    async with stage.operator() as wire:
+        params = stage.run(message, timeoutMs=240_000, **more)
+        del params["timeout"]
+        await wire.call("chat.send", params)
+        await asyncio.sleep(SEND_TIME)
 
 
 async def whole_run(wire: Wire, params: JsonObject) -> None:
