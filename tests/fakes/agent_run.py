@@ -226,6 +226,7 @@ class AgentRun:
         """Return the same of a `chat.send`: aborted by nobody, and an error after that."""
         *frames, error = self.no_answer(disposition)
         frames[-1]["payload"]["data"]["stopReason"] = "stop"
+        del error["payload"]["agentId"]
         return [*frames, self.chat_event("aborted", stopReason="stop"), error]
 
     def abort(self) -> list[JsonObject]:
