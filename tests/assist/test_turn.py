@@ -315,6 +315,42 @@ async def test_what_is_spoken_is_what_the_chat_log_gets() -> None:
     assert turn.written == "Let me look.\n\n*Done*.\n\n*"
 
 
+@pytest.mark.parametrize("sign", ["!", ""], ids=["while it is said", "at its end"])
+async def test_a_filter_that_fails_does_not_take_the_answer_away(
+    sign: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The message is said as it is, the next one is filtered again."""
+
+    class Broken(Capitals):
+        def feed(self, text: str) -> str:
+            if "!" in text:
+                raise ValueError("secret")
+            return super().feed(text)
+
+        def finish(self) -> str:
+            if self._held == "X":
+                raise ValueError("secret")
+            return super().finish()
+
+    turn = turn_of(
+        [
+            MessageStarted(),
+            ChatDelta("a x"),
+            ChatDelta(sign),
+            MessageStarted(),
+            ChatDelta("bc"),
+            ANSWERED,
+        ],
+        TurnStyle(new_filter=Broken, patience=100, total=None),
+    )
+    deltas = await deltas_of(turn)
+    assert [delta["content"] for delta in deltas if "content" in delta][-2:] == ["B", "C"]
+    assert ({"content": "!"} in deltas) is bool(sign)
+    assert [record.getMessage() for record in caplog.records] == [
+        "A text is not made fit for speech: ValueError"
+    ]
+
+
 @pytest.mark.parametrize(
     ("before", "said"),
     [([MessageStarted(), ChatDelta("Look")], "LOOK (file)"), ([], "(file)")],

@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import intent
 import pytest
 
-from custom_components.openclaw_voice.assist import options
+from custom_components.openclaw_voice.assist import agent_turn, options
 from custom_components.openclaw_voice.gateway.run_items import RunItem
 from custom_components.openclaw_voice.outbox.late_answer import LateAnswer, LateStatus
 from custom_components.openclaw_voice.outbox.late_answers import Outbox, Run
@@ -177,3 +177,30 @@ async def test_a_promise_that_was_made_is_not_made_twice(
     friendly.script(Expect("agent", reply=accepted(), emit=[started()]))
     assert speech_of(await ask(hass, satellite_id=KITCHEN)) == HOLDING
     assert len(entry.runtime_data.outbox.all()) == 1
+
+
+async def test_a_fault_after_the_answer_does_not_take_it_away(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said already; only what follows from it is lost."""
+
+    def fail(*_: object, **__: object) -> bool:
+        raise ValueError("x")
+
+    monkeypatch.setattr(agent_turn, "listens_again", fail)
+    await add_entry(hass, friendly)
+    friendly.script(Expect("agent", reply=accepted(), emit=answered("Noon?")))
+    result = await ask(hass, satellite_id=KITCHEN)
+    assert speech_of(result) == "Noon?"
+    assert not result.continue_conversation
+
+
+async def test_a_short_outage_is_waited_for(hass: HomeAssistant, friendly: ScriptedGateway) -> None:
+    """Nobody hears an apology when the gateway is back in some seconds."""
+    await add_entry(hass, friendly)
+    friendly.script(Expect("agent", reply=accepted(), emit=answered("Noon.")))
+    await friendly.stop()
+    await hass.async_block_till_done()
+    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    hass.loop.call_later(0.2, hass.async_create_background_task, friendly.start(), "start")
+    assert speech_of(await turn) == "Noon."

@@ -148,9 +148,12 @@ class AgentTurn:
             async for delta in deltas:
                 yield delta
         self.result = turn.result
-        if self.result.outcome is not TurnOutcome.FAILED:
-            self._agent.note_told(plan.told_aside, plan.told_answers)
-        self._note_answer(is_answer=self.result.outcome is TurnOutcome.ANSWERED)
+        try:
+            if self.result.outcome is not TurnOutcome.FAILED:
+                self._agent.note_told(plan.told_aside, plan.told_answers)
+            self._note_answer(is_answer=self.result.outcome is TurnOutcome.ANSWERED)
+        except Exception as err:  # noqa: BLE001 - a fault of ours must not cost the answer
+            _LOGGER.error("What follows a turn was not noted: %s", type(err).__name__)
 
     def _start(self, plan: RunPlan) -> ChatRun:
         asks_before_risk = self._options.asks_before_risk

@@ -1,7 +1,8 @@
 """Items of a run -> deltas of Home Assistant's chat log, as they are shown or as they are spoken."""
 
 from collections.abc import Callable, Iterator
-from typing import Protocol, assert_never
+import logging
+from typing import Final, Protocol, assert_never
 
 from homeassistant.components.conversation import (
     AssistantContentDeltaDict,
@@ -10,6 +11,8 @@ from homeassistant.components.conversation import (
 from homeassistant.helpers import llm
 
 from ..gateway.run_items import ChatDelta, MessageStarted, ToolActivity, ToolPhase
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 type TurnDelta = AssistantContentDeltaDict | ToolResultContentDeltaDict
 
@@ -64,7 +67,7 @@ class ChatDeltas:
             case ChatDelta(text=text):
                 self.written += f"\n\n{text}" if self._is_written_new else text
                 self._is_written_new = False
-                yield from self._add(self._filter.feed(text) if self._filter else text)
+                yield from self._add(self._fit(text))
             case ToolActivity(phase=ToolPhase.START):
                 yield from self._start_tool(item)
             case ToolActivity():
@@ -74,8 +77,8 @@ class ChatDeltas:
 
     def flush(self) -> Iterator[TurnDelta]:
         """Return what was held back of the current message."""
-        if self._filter is not None and self._new_filter is not None:
-            yield from self._add(self._filter.finish())
+        if self._new_filter is not None:
+            yield from self._add(self._fit(None))
             self._filter = self._new_filter()
 
     def add_message(self, text: str) -> Iterator[TurnDelta]:
@@ -89,6 +92,17 @@ class ChatDeltas:
         yield from self.flush()
         follows_text = self._is_open and not self._is_new
         yield from self._add(f"{between}{text}" if follows_text else text)
+
+    def _fit(self, text: str | None) -> str:
+        """Return what may be put out now of the next text; None: of a message that is complete."""
+        if self._filter is None:
+            return text or ""
+        try:
+            return self._filter.finish() if text is None else self._filter.feed(text)
+        except Exception as err:  # noqa: BLE001 - an asterisk that is read is better than silence
+            _LOGGER.error("A text is not made fit for speech: %s", type(err).__name__)
+            self._filter = None
+            return text or ""
 
     def _open(self) -> Iterator[TurnDelta]:
         self._is_open = self._is_new = True
