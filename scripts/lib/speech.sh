@@ -17,6 +17,8 @@ check_speech_needs() {
   need flite flite command -v flite
   need ffmpeg ffmpeg command -v ffmpeg
   need "uv or a python3 with its venv module" python3-venv can_have_uv
+  # Where the system's Python is to be had, uv needs not download one.
+  [ "$(id -u)" != 0 ] || need python3 python3 command -v python3
 }
 
 make_speech() {
