@@ -261,16 +261,19 @@ async def test_a_third_question_waits_for_one_of_two_tasks(
 async def test_what_nobody_heard_is_told_by_the_next_turn(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
-    """Once, and also what was answered aside."""
+    """Once, and also what was answered aside, or asked in another conversation at the satellite."""
     entry = await add_entry(hass, friendly, options={"main": {"scope": "satellite"}})
     agent: Agent = entry.runtime_data.agents["subentry-main"]
     scope = SessionScope(kind=SessionKind.SATELLITE, value=KITCHEN)
-    for number, is_aside in enumerate((False, True)):
+    key, aside = (agent.key_of(replace(scope, is_aside=is_aside)) for is_aside in (False, True))
+    places = ((key, None), (aside, None), ("x", KITCHEN), ("x", "assist_satellite.den"))
+    for number, (session_key, satellite_id) in enumerate(places):
         answer = LateAnswer(
             id=f"late-{number}",
             agent_id="main",
             subentry_id=agent.subentry_id,
-            session_key=agent.key_of(replace(scope, is_aside=is_aside)),
+            session_key=session_key,
+            satellite_id=satellite_id,
             run_id=f"late-{number}",
             question="?",
             language="en",
@@ -283,10 +286,10 @@ async def test_what_nobody_heard_is_told_by_the_next_turn(
     await ask(hass, satellite_id=KITCHEN)
     await ask(hass, satellite_id=KITCHEN)
     first, second = [request.params["extraSystemPrompt"] for request in friendly.received("agent")]
-    assert "It is clean 0." in first
-    assert "It is clean 1." in first
+    assert [f"It is clean {number}." in first for number in range(4)] == [True, True, True, False]
     assert "It is clean" not in second
-    assert {answer.status for answer in entry.runtime_data.outbox.all()} == {LateStatus.DELIVERED}
+    stati = [answer.status for answer in reversed(entry.runtime_data.outbox.all())]
+    assert stati == [LateStatus.DELIVERED] * 3 + [LateStatus.UNHEARD]
 
 
 @pytest.mark.usefixtures("impatience")

@@ -1,6 +1,7 @@
 """Where a question is asked, and what the agent is told with it."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 import logging
 from typing import Final
@@ -9,6 +10,7 @@ from homeassistant.util import dt as dt_util
 
 from ..gateway.errors import GatewayError, RunError
 from ..gateway.sessions import MessageRole, SessionMessage
+from ..outbox.late_answer import LateAnswer, LateStatus
 from .agent import Agent, Aside
 from .attachments import all_are_images
 from .context import MAX_MESSAGES, Meanwhile, Said, build_instructions, build_work_context
@@ -65,8 +67,7 @@ async def async_plan(agent: Agent, question: Question, scope: SessionScope) -> R
         history = await _async_messages(agent, key)
         meanwhile = Meanwhile(task=task.question, last_messages=_said(history))
         return RunPlan(session_key=aside.key, aside=aside, told=_told(agent, question, meanwhile))
-    aside_key = agent.key_of(replace(scope, is_aside=True))
-    unheard = (*outbox.unheard(key), *outbox.unheard(aside_key))
+    unheard = _unheard(agent, question, {key, agent.key_of(replace(scope, is_aside=True))})
     before = agent.aside_before(key)
     meanwhile = Meanwhile(
         said_aside=await _async_said_aside(agent, before) if before is not None else (),
@@ -89,6 +90,24 @@ def options_for(agent: Agent, question: Question) -> AgentOptions:
     if all_are_images(question.attachments):
         return agent.options
     return replace(agent.options, asks_before_risk=True)
+
+
+def _unheard(agent: Agent, question: Question, keys: Collection[str]) -> list[LateAnswer]:
+    """Return what nobody has heard of these sessions, or at this satellite, the oldest first.
+
+    Where every conversation is a session of its own, its next turn would never come.
+    """
+    satellite_id = question.origin.satellite_id
+    return [
+        answer
+        for answer in reversed(agent.house.outbox.all())
+        if answer.status is LateStatus.UNHEARD
+        and answer.subentry_id == agent.subentry_id
+        and (
+            answer.session_key in keys
+            or (satellite_id is not None and answer.satellite_id == satellite_id)
+        )
+    ]
 
 
 def _told(agent: Agent, question: Question, meanwhile: Meanwhile) -> str:
