@@ -31,9 +31,12 @@ class Entry:
 class LiveTurn:
     """A turn that goes on."""
 
-    def __init__(self, session_key: str, error: Exception | None = None) -> None:
+    def __init__(
+        self, session_key: str, error: Exception | None = None, satellite_id: str | None = None
+    ) -> None:
         """It is stopped and left without trouble, or not."""
         self.session_key = session_key
+        self.satellite_id = satellite_id
         self.is_stopped = self.is_left = False
         self._error = error
 
@@ -90,6 +93,14 @@ async def test_only_the_turns_of_a_session_are_stopped(agent: Agent) -> None:
         assert await agent.async_stop(key) is Stopped.ANSWER
     assert [turn.is_stopped for turn in turns] == [True, True, False]
     assert await agent.async_stop(key) is Stopped.NOTHING
+
+
+async def test_what_is_heard_at_a_satellite_is_stopped_there(agent: Agent) -> None:
+    """Where every conversation is a session of its own, nobody knows its key."""
+    turns = [LiveTurn("a", satellite_id="x"), LiveTurn("b", satellite_id="y")]
+    with agent.living(turns[0]), agent.living(turns[1]):
+        assert await agent.async_stop("c", satellite_id="y") is Stopped.ANSWER
+    assert [turn.is_stopped for turn in turns] == [False, True]
 
 
 async def test_a_turn_that_cannot_be_stopped_does_not_save_the_others(agent: Agent) -> None:

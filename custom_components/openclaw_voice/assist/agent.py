@@ -73,6 +73,10 @@ class LiveTurn(Protocol):
     def session_key(self) -> str:
         """The session it belongs to."""
 
+    @property
+    def satellite_id(self) -> str | None:
+        """Entity id of the satellite it is heard at."""
+
     async def async_stop(self) -> None:
         """Stop its run; raises GatewayError."""
 
@@ -156,13 +160,18 @@ class Agent:
 
         Args:
             session_key: Of this session, or its side session; None: of any.
-            satellite_id: A task that was asked for there counts, too, whatever its session.
+            satellite_id: What was asked for there counts, too, whatever its session.
 
         Raises:
             GatewayError: The gateway could not be asked to stop it.
         """
         keys = None if session_key is None else self._with_aside(session_key)
-        turns = [turn for turn in self._live if keys is None or turn.session_key in keys]
+
+        def is_meant(what: LiveTurn | LateAnswer) -> bool:
+            is_here = satellite_id is not None and what.satellite_id == satellite_id
+            return keys is None or what.session_key in keys or is_here
+
+        turns = [turn for turn in self._live if is_meant(turn)]
         if turns:
             # Every one is asked; of several errors the first is told.
             errors = await asyncio.gather(
@@ -170,13 +179,7 @@ class Agent:
             )
             _raise_first(errors)
             return Stopped.ANSWER
-        tasks = [
-            task
-            for task in self.open_tasks()
-            if keys is None
-            or task.session_key in keys
-            or (satellite_id is not None and task.satellite_id == satellite_id)
-        ]
+        tasks = [task for task in self.open_tasks() if is_meant(task)]
         for task in tasks if keys is None else tasks[:1]:
             await self.house.outbox.async_cancel(task.id)
         return Stopped.TASK if tasks else Stopped.NOTHING

@@ -85,6 +85,11 @@ class AgentTurn:
         """When the stages of the turn were reached."""
         return self._turn.timings if self._turn is not None else NO_TIMES
 
+    @property
+    def satellite_id(self) -> str | None:
+        """Entity id of the satellite it is heard at."""
+        return self._question.origin.satellite_id
+
     async def deltas(self) -> AsyncGenerator[TurnDelta]:
         """Ask. Closing or cancelling it before the end aborts the run on the gateway.
 
