@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from custom_components.openclaw_voice.gateway import chat as chat_module, chat_run
-from custom_components.openclaw_voice.gateway.client import GatewayClient
+from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
 from custom_components.openclaw_voice.gateway.run_items import ChatFinal, RunOutcome
 from tests.fakes.frames import (
     abort_settled,
@@ -19,7 +19,8 @@ from tests.fakes.frames import (
 )
 from tests.fakes.gateway import Action, Expect, ScriptedGateway, abort_response, wait_for
 
-from .run_scripts import ask, final_of, first_word, heard
+from .conftest import reached
+from .run_scripts import SESSION, ask, final_of, first_word, heard, user_row
 
 SPEAKING = Expect("agent", reply=accepted(), emit=[started(), said("One")])
 ABORT = Expect(
@@ -162,3 +163,53 @@ async def test_of_two_that_begin_at_once_the_last_one_stays(
         may_end.set()
         assert (await third).text == "Three."
     assert (await second).outcome is RunOutcome.ABORTED
+
+
+async def test_run_given_up_during_its_recovery_is_not_followed(
+    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer of the history comes when nobody wants the run any more."""
+    monkeypatch.setattr(chat_run, "ABORT_RECOVERY_LIMIT", 0.05)
+
+    async def restart(_: object) -> None:
+        await gateway.restart()
+
+    gateway.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One"), Action(restart)]),
+        Expect("chat.history"),
+        Expect("chat.abort", emit=[abort_response(was_active=False)]),
+        NEXT,
+    )
+    async with ask(client) as first:
+        await first_word(first)
+        rest = asyncio.create_task(heard(first))
+        looks = await gateway.wait_for_request("chat.history")
+        assert (await final_of(ask(client))).text == "Two."
+        payload = {
+            "sessionKey": SESSION,
+            "messages": [user_row(first.run_id)],
+            "sessionInfo": {"activeRunIds": ["successor"]},
+        }
+        await looks.connection.respond(looks.id, payload)
+        assert await rest == [STOPPED]
+
+
+async def test_run_given_up_while_the_gateway_is_away_is_not_looked_for(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """Its end is known before there is a connection again."""
+    gateway.script(
+        Expect(
+            "agent",
+            reply=accepted(),
+            emit=[started(), said("One"), Action(lambda _: gateway.stop())],
+        )
+    )
+    async with ask(client) as first:
+        await first_word(first)
+        rest = asyncio.create_task(heard(first))
+        await reached(client, ClientState.RETRY_WAIT)
+        first.link.give_up()
+        await gateway.start()
+        assert await rest == [STOPPED]
+    assert len(gateway.received("agent")) == 1

@@ -72,7 +72,7 @@ async def look_for(link: RunLink) -> None:
     # A run that continues is told by its events; they may come before the answers do.
     link.awaits_continuation = True
     trace = await look_up(link)
-    if not link.awaits_continuation:
+    if not link.awaits_continuation or link.reader.has_ended:
         return
     link.awaits_continuation = trace.fate is RunFate.INTERRUPTED
     if trace.run_id is not None:

@@ -91,6 +91,8 @@ async def _find(link: RunLink, lost_at: float) -> None:
     hello = await _next_connection(link)
     # From here on a further loss is a new one.
     link.lost_at = None
+    if link.reader.has_ended:
+        return  # It was given up meanwhile, for a new run of its session.
     knows_key = not link.is_resumed and link.now() - lost_at < KEY_MEMORY
     if knows_key and hello.boot_id is not None and hello.boot_id == link.boot_id:
         # This starts nothing twice there, and tells an end we missed.
@@ -135,7 +137,7 @@ async def _ask_for_it(link: RunLink, *, may_send: bool) -> None:
         # A run that continues is told by its events; they may come before the answers do.
         link.awaits_continuation = True
         trace = await look_up(link)
-        if not link.awaits_continuation:
+        if not link.awaits_continuation or link.reader.has_ended:
             return
         _LOGGER.debug("Run %s is %s", link.run_id, trace.fate)
         match trace.fate:
