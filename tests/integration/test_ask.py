@@ -6,8 +6,10 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.openclaw_voice.assist.agent import Agent
+from custom_components.openclaw_voice.assist.agent_turn import AgentTurn
 from custom_components.openclaw_voice.assist.ask import ask
 from custom_components.openclaw_voice.assist.question import Origin, Question
+from custom_components.openclaw_voice.assist.timings import Timings
 from custom_components.openclaw_voice.assist.turn import TurnOutcome
 from custom_components.openclaw_voice.gateway.errors import RunFailedError, RunTimeoutError
 from custom_components.openclaw_voice.gateway.run_request import Attachment
@@ -213,3 +215,12 @@ async def test_whoever_gives_up_waiting_ends_the_run(
         await asking
     await friendly.wait_for_request("chat.abort")
     assert agent.open_turns == ()
+
+
+async def test_a_turn_that_has_not_begun_has_nothing_to_stop(agent: Agent) -> None:
+    """Neither to hand over."""
+    turn = AgentTurn(agent, question())
+    await turn.async_stop()
+    await turn.async_leave()
+    assert turn.timings == Timings()
+    assert turn.run_id is None

@@ -12,7 +12,17 @@ from custom_components.openclaw_voice.assist import agent_turn, options
 from custom_components.openclaw_voice.gateway.run_items import RunItem
 from custom_components.openclaw_voice.outbox.late_answer import LateAnswer, LateStatus
 from custom_components.openclaw_voice.outbox.late_answers import Outbox, Run
-from tests.fakes.frames import accepted, answered, ended, response_ok, said, started, tool_started
+from tests.fakes.frames import (
+    accepted,
+    answered,
+    ended,
+    failed,
+    response_failed,
+    response_ok,
+    said,
+    started,
+    tool_started,
+)
 from tests.fakes.gateway import Expect, ScriptedGateway, wait_for
 
 from .support import add_entry, ask, speech_of
@@ -75,6 +85,26 @@ async def test_what_was_said_before_is_not_owed_any_more(
     )
     [answer] = entry.runtime_data.outbox.all()
     assert answer.said == "Let me *look*."
+
+
+async def test_a_task_that_fails_is_told_in_a_sentence(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """In the language of whoever asked."""
+    await add_entry(hass, friendly, options=IMPATIENT)
+    go_on = asyncio.Event()
+    friendly.script(
+        Expect(
+            "agent",
+            reply=accepted(),
+            emit=[started(), wait_for(go_on), failed(), response_failed()],
+        )
+    )
+    await ask(hass, satellite_id=KITCHEN, language="de")
+    async with late_answer(hass) as data:
+        go_on.set()
+    assert (data["status"], data["error"]) == ("failed", "run_failed")
+    assert data["text"] == "Der Agent konnte seine Antwort nicht zu Ende bringen."
 
 
 async def test_own_holding_phrases_take_turns(

@@ -74,7 +74,10 @@ class PatientItems[T]:
         if self._ahead is None:
             # Eager: what is there already costs no round of the loop.
             self._ahead = asyncio.Task(
-                self._take(), loop=asyncio.get_running_loop(), eager_start=True
+                self._take(),
+                loop=asyncio.get_running_loop(),
+                name="openclaw_voice next item",
+                eager_start=True,
             )
         return self._ahead
 
