@@ -90,9 +90,9 @@ def section(name: str) -> dict[str, Any]:
     return found
 
 
-def test_english_and_german_are_there() -> None:
-    """The languages that are complete now."""
-    assert LANGUAGES == ["de", "en"]
+def test_five_languages_are_there() -> None:
+    """The same ones as commands are understood in."""
+    assert LANGUAGES == ["de", "en", "es", "fr", "nl"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
