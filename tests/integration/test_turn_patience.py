@@ -107,6 +107,28 @@ async def test_a_task_that_fails_is_told_in_a_sentence(
     assert data["text"] == "Der Agent konnte seine Antwort nicht zu Ende bringen."
 
 
+async def test_a_connection_that_is_lost_for_longer_costs_no_answer(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The turn ends, and the rest of the same run is told when it is found again."""
+    entry = await add_entry(hass, friendly, options=IMPATIENT)
+    friendly.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("One, ")]),
+        Expect("agent", emit=[said("two."), ended(), response_ok()]),
+    )
+    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    await friendly.wait_for_request("agent")
+    await friendly.played()
+    await friendly.stop()
+    result = await turn
+    assert speech_of(result) == f"One, {HOLDING}"
+    async with late_answer(hass) as data:
+        await friendly.start()
+    assert (data["status"], data["text"]) == ("answered", "One, two.")
+    [answer] = entry.runtime_data.outbox.all()
+    assert answer.run_id == answer.id == friendly.received("agent")[1].params["idempotencyKey"]
+
+
 async def test_own_holding_phrases_take_turns(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
