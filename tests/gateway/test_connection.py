@@ -744,11 +744,11 @@ async def test_ticks_keep_the_connection(settings: ConnectionSettings) -> None:
 
     def count(event: GatewayEvent) -> None:
         ticks.append(event.name)
-        if len(ticks) == 4:
+        if len(ticks) == 3:
             enough.set()
 
     async with (
-        ScriptedGateway(tick_interval_ms=50) as gateway,
+        ScriptedGateway(tick_interval_ms=300) as gateway,
         Connection(settings_for(gateway), on_event=count) as connection,
     ):
         async with asyncio.timeout(5):
