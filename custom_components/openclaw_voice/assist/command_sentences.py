@@ -5,8 +5,8 @@ from typing import Final
 SKIPPED: Final[dict[str, list[str]]] = {
     "en": ["please", "just", "okay", "ok", "hey", "thanks", "thank you"],
     "de": ["bitte", "okay", "ok", "hey", "mal", "doch", "danke", "einfach", "ach"],
-    "fr": ["s il te plait", "s il vous plait", "okay", "ok", "merci", "hé"],
-    "es": ["por favor", "vale", "okay", "ok", "gracias", "oye"],
+    "fr": ["s il te plaît", "s il vous plaît", "okay", "ok", "d accord", "bon", "merci", "hé"],
+    "es": ["por favor", "vale", "bueno", "okay", "ok", "gracias", "oye"],
     "nl": [
         *("alsjeblieft", "alstublieft", "graag", "bedankt", "dankjewel", "dank je wel", "dank je"),
         *("okay", "oke", "ok", "hé", "even", "eens", "hoor"),
@@ -84,46 +84,74 @@ SENTENCES: Final[dict[str, dict[str, list[str]]]] = {
     },
     "fr": {
         "Stop": [
-            "[non] stop",
-            "[non] (arrête|arrêtez) [ça|cela|toi|vous|tout de suite|maintenant|de parler]",
-            "(annule|annulez|interromps) [ça|cela|la tâche|la demande|la réponse]",
-            "(tais toi|taisez vous|silence|chut|ça suffit|assez)",
-            "(laisse tomber|laissez tomber|oublie|oublie ça|oubliez ça)",
+            "[non|stop|c est bon] (stop|stoppe|stoppez) [ça|cela|tout|maintenant|tout de suite]",
+            "[non|stop|c est bon] (arrête|arrêtez|arrêter) [toi|vous] [ça|cela|tout|là|maintenant"
+            "|immédiatement|tout de suite|de parler|de répondre|la réponse|la tâche]",
+            "[non] (annule|annulez|annuler|interromps|interrompez|abandonne|abandonnez)"
+            " [ça|cela|tout|(la|ma|cette) (tâche|demande|réponse)]",
+            "(interromps toi|interrompez vous)",
+            "[non|stop] (tais toi|taisez vous|silence|chut|ça suffit|assez|c est assez) [maintenant]",
+            "[non] (laisse tomber|laissez tomber|oublie|oublie ça|oubliez ça|tant pis|n y pense plus)",
         ],
         "NewConversation": [
-            "[démarre|commence|ouvre|lance|démarrer|commencer] [une] nouvelle (conversation|discussion|session)",
-            "[démarre|commence|ouvre|lance] [un] nouveau (chat|sujet)",
-            "(on recommence|recommençons|recommence|repartons|reprenons|on repart) (à|de) zéro",
-            "oublie (la|cette|notre) (conversation|discussion)",
+            "[je veux|je voudrais|j aimerais] [démarre|démarrez|démarrer|démarrons|commence|commencez"
+            "|commencer|commençons|ouvre|ouvrez|ouvrir|ouvrons|lance|lancez|lancer|lançons]"
+            " ([une] nouvelle (conversation|discussion|session)|[un] nouveau (chat|sujet))",
+            "(on recommence|recommençons|recommence|on repart|repartons|repars|reprenons) (à|de) zéro",
+            "(on recommence|recommençons|on repart|repartons) (depuis le|du) début",
+            "(réinitialise|réinitialisez|efface|effacez|oublie|oubliez) (la|cette|notre)"
+            " (conversation|discussion|session)",
+            "(changeons de sujet|on change de sujet|autre sujet)",
+            "(remets|remettez|remettons) (la|cette|notre) (conversation|discussion) à zéro",
+            "(oublie|oubliez) tout ce (qu on a|que nous avons|que j ai) dit",
         ],
         "SwitchAgent": [
-            "(passe|passez|change|bascule) (à|vers|sur|pour) [l] [agent|assistant] {agent}",
-            "je (veux|voudrais|souhaite) parler (à|avec) {agent}",
-            "(laisse moi parler|parler) (à|avec) {agent}",
-            "(passe moi|utilise|utilisez) {agent}",
-            "mets moi en relation avec {agent}",
+            "(passe|passez|passer|change|changez|changer|bascule|basculez|basculer) [d agent|d assistant]"
+            " (à|vers|sur|pour) [l] [agent|assistant] {agent}",
+            "(je veux|je voudrais|je souhaite|je souhaiterais|je préfère|j aimerais|je peux|puis je"
+            "|est ce que je peux|laisse moi|laissez moi) parler (à|avec) [l] [agent|assistant] {agent}",
+            "parler (à|avec) {agent}",
+            "(passe moi|passez moi|utilise|utilisez|utiliser) [l] [agent|assistant] {agent}",
+            "(mets|mettez) moi en (relation|contact) avec {agent}",
+            "(connecte|connectez) moi (à|avec) {agent}",
         ],
     },
     "es": {
         "Stop": [
-            "[no] (para|párate|detente|alto|stop|basta) [ya|ahora]",
-            "(para|detén) (eso|esto)",
-            "(cancela|cancélalo|cancelar|deténlo|aborta) [eso|esto|la tarea|la respuesta]",
-            "(cállate|silencio|ya basta|es suficiente)",
-            "deja de hablar",
-            "(déjalo|olvídalo|olvida eso)",
+            "[no|stop] (para|pare|párate|párese|parar|detente|detenete|deténgase|alto|stop|basta)"
+            " [ya|todo]",
+            "[no] (para|pare|detén|detenga) (eso|esto)",
+            "(para|pare) la respuesta",
+            "[no] (deja|deje|para|pare) [ya] de (hablar|responder) [ya]",
+            "[no|nada] (cancela|cancele|cancelar|cancélalo|cancélelo|aborta|abortar|interrumpe|interrumpir"
+            "|detén|deténlo|detener) [ya] [todo|eso|esto|(la|mi) (tarea|respuesta|petición|solicitud)]",
+            "[no] (cállate|cállese|calla|silencio|guarda silencio|haz silencio|no sigas) [ya]",
+            "(ya basta|ya es suficiente|es suficiente|suficiente)",
+            "[no|nada|no importa] (déjalo|déjelo|deja eso|olvídalo|olvídelo|olvida eso|olvídate|olvídate de eso)"
+            " [ya|estar]",
         ],
         "NewConversation": [
-            "[inicia|empieza|comienza|abre|iniciar|empezar] [una] nueva (conversación|charla|sesión)",
-            "[inicia|empieza|comienza|abre] [un] nuevo (chat|tema)",
-            "(empecemos|empieza|empezar|comencemos|empezamos) (de|desde) (nuevo|cero)",
-            "olvida (la|esta|nuestra) conversación",
+            "[quiero|quisiera|me gustaría] [inicia|inicie|iniciar|iniciemos|empieza|empiece|empezar"
+            "|empecemos|comienza|comience|comenzar|comencemos|abre|abra|abrir|abramos]"
+            " ([una] (nueva (conversación|charla|sesión)|(conversación|charla|sesión) nueva)"
+            "|[un] (nuevo (chat|tema)|(chat|tema) nuevo))",
+            "(empecemos|empieza|empezar|empezamos|vamos a empezar|comencemos|comienza|comenzar)"
+            " (de|desde) (nuevo|cero)",
+            "(empecemos|comencemos|vamos a empezar) (desde el principio|otra vez)",
+            "(volvamos a empezar|cambiemos de tema|cambio de tema|otro tema)",
+            "(olvida|olvide|olvídate de|borra|borre|reinicia|reinicie) (la|esta|nuestra)"
+            " (conversación|charla|sesión)",
+            "(olvida|olvide) todo lo que (hemos hablado|hemos dicho|he dicho|te he dicho|dije|dijimos)",
         ],
         "SwitchAgent": [
-            "(cambia|cambiar|pasa) (a|al|por) [agente|asistente] {agent}",
-            "(quiero|quisiera|me gustaría) hablar con {agent}",
-            "(déjame hablar|hablar|ponme|comunícame|conéctame) con {agent}",
-            "(usa|utiliza) [el] [agente|asistente] {agent}",
+            "(cambia|cambie|cambiar|cámbiame|pasa|pase|pasar|pásame) [de agente|de asistente]"
+            " (a|al|por|con|con el) [agente|asistente] {agent}",
+            "(quiero|quisiera|querría|me gustaría|prefiero|necesito|puedo|podría|déjame|déjeme)"
+            " hablar con [el] [agente|asistente] {agent}",
+            "hablar con {agent}",
+            "(ponme|póngame|comunícame|comuníqueme|conéctame|conécteme) con {agent}",
+            "quiero que me (pases|pongas|comuniques) con {agent}",
+            "(usa|use|usar|utiliza|utilice|utilizar) [a|el|al] [agente|asistente] {agent}",
         ],
     },
     "nl": {
