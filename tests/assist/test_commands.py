@@ -174,6 +174,7 @@ def test_another_agent(language: str, text: str, agent: str) -> None:
         ("es", "no importa"),
         ("es", "¿Puedo hablar con mi madre?"),
         ("es", "bueno"),
+        ("es", "otro tema"),
         ("nl", "Stop de muziek"),
         ("nl", "Annuleer de timer"),
         ("nl", "Laat maar zien"),

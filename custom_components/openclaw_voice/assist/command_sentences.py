@@ -91,7 +91,8 @@ SENTENCES: Final[dict[str, dict[str, list[str]]]] = {
             " [ça|cela|tout|(la|ma|cette) (tâche|demande|réponse)]",
             "(interromps toi|interrompez vous)",
             "[non|stop] (tais toi|taisez vous|silence|chut|ça suffit|assez|c est assez) [maintenant]",
-            "[non] (laisse tomber|laissez tomber|oublie|oublie ça|oubliez ça|tant pis|n y pense plus)",
+            "[non] (laisse tomber|laissez tomber|oublie|oublie ça|oubliez ça|tant pis"
+            "|n y pense plus)",
         ],
         "NewConversation": [
             "[je veux|je voudrais|j aimerais] [démarre|démarrez|démarrer|démarrons|commence|commencez"
@@ -106,8 +107,8 @@ SENTENCES: Final[dict[str, dict[str, list[str]]]] = {
             "(oublie|oubliez) tout ce (qu on a|que nous avons|que j ai) dit",
         ],
         "SwitchAgent": [
-            "(passe|passez|passer|change|changez|changer|bascule|basculez|basculer) [d agent|d assistant]"
-            " (à|vers|sur|pour) [l] [agent|assistant] {agent}",
+            "(passe|passez|passer|change|changez|changer|bascule|basculez|basculer)"
+            " [d agent|d assistant] (à|vers|sur|pour) [l] [agent|assistant] {agent}",
             "(je veux|je voudrais|je souhaite|je souhaiterais|je préfère|j aimerais|je peux|puis je"
             "|est ce que je peux|laisse moi|laissez moi) parler (à|avec) [l] [agent|assistant] {agent}",
             "parler (à|avec) {agent}",
@@ -123,12 +124,13 @@ SENTENCES: Final[dict[str, dict[str, list[str]]]] = {
             "[no] (para|pare|detén|detenga) (eso|esto)",
             "(para|pare) la respuesta",
             "[no] (deja|deje|para|pare) [ya] de (hablar|responder) [ya]",
-            "[no|nada] (cancela|cancele|cancelar|cancélalo|cancélelo|aborta|abortar|interrumpe|interrumpir"
-            "|detén|deténlo|detener) [ya] [todo|eso|esto|(la|mi) (tarea|respuesta|petición|solicitud)]",
+            "[no|nada] (cancela|cancele|cancelar|cancélalo|cancélelo|aborta|abortar"
+            "|interrumpe|interrumpir|detén|deténlo|detener) [ya] [todo|eso|esto|(la|mi)"
+            " (tarea|respuesta|petición|solicitud)]",
             "[no] (cállate|cállese|calla|silencio|guarda silencio|haz silencio|no sigas) [ya]",
             "(ya basta|ya es suficiente|es suficiente|suficiente)",
-            "[no|nada|no importa] (déjalo|déjelo|deja eso|olvídalo|olvídelo|olvida eso|olvídate|olvídate de eso)"
-            " [ya|estar]",
+            "[no|nada|no importa] (déjalo|déjelo|deja eso|olvídalo|olvídelo|olvida eso"
+            "|olvídate|olvídate de eso) [ya|estar]",
         ],
         "NewConversation": [
             "[quiero|quisiera|me gustaría] [inicia|inicie|iniciar|iniciemos|empieza|empiece|empezar"
@@ -138,7 +140,7 @@ SENTENCES: Final[dict[str, dict[str, list[str]]]] = {
             "(empecemos|empieza|empezar|empezamos|vamos a empezar|comencemos|comienza|comenzar)"
             " (de|desde) (nuevo|cero)",
             "(empecemos|comencemos|vamos a empezar) (desde el principio|otra vez)",
-            "(volvamos a empezar|cambiemos de tema|cambio de tema|otro tema)",
+            "(volvamos a empezar|cambiemos de tema|cambio de tema)",
             "(olvida|olvide|olvídate de|borra|borre|reinicia|reinicie) (la|esta|nuestra)"
             " (conversación|charla|sesión)",
             "(olvida|olvide) todo lo que (hemos hablado|hemos dicho|he dicho|te he dicho|dije|dijimos)",
