@@ -34,7 +34,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 RUN_SILENCE: Final = 300.0
-"""Seconds without any sign of a run until it has failed: more than any turn waits for it."""
+"""Seconds without any sign of a run until it has failed, unless its turn waits for longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,22 @@ class Manners:
 
     is_announced: bool = True
     """People are to hear of an answer that comes later."""
+
+
+def run_patience(manners: Manners, outage_wait: float) -> Patience:
+    """Return how long a turn waits for its run; `outage_wait` are seconds for a connection.
+
+    The turn has a clock of its own; the run has one only where nobody takes it over.
+    """
+    if manners.can_be_later:
+        return Patience(
+            connect=outage_wait,
+            silence=max(RUN_SILENCE, manners.limit or 0.0),
+            total=RUN_DEADLINE,
+            recovery=RUN_DEADLINE,
+        )
+    limit = manners.limit or RUN_DEADLINE
+    return Patience(connect=outage_wait, silence=limit, total=limit, recovery=limit)
 
 
 class AgentTurn:
@@ -162,7 +178,6 @@ class AgentTurn:
 
     def _start(self, plan: RunPlan) -> ChatRun:
         asks_before_risk = self._options.asks_before_risk
-        limit = self._manners.limit or RUN_DEADLINE
         return self._house.client.chat.start(
             session_key=plan.session_key,
             message=self._question.text,
@@ -171,12 +186,7 @@ class AgentTurn:
             method=RunMethod.CHAT_SEND if asks_before_risk else RunMethod.AGENT,
             thinking=self._options.thinking,
             attachments=self._question.attachments,
-            # The turn has a clock of its own; the run has one only where nobody takes it over.
-            patience=Patience(
-                connect=self._options.outage_wait,
-                silence=RUN_SILENCE if self._manners.can_be_later else limit,
-                total=RUN_DEADLINE if self._manners.can_be_later else limit,
-            ),
+            patience=run_patience(self._manners, self._options.outage_wait),
         )
 
     def _style(self, words: OwnWords) -> TurnStyle:
