@@ -3,8 +3,7 @@
 from typing import override
 
 from homeassistant.components import ai_task, conversation
-from homeassistant.config_entries import ConfigSubentry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import llm
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -13,7 +12,7 @@ from .assist.question import Question
 from .assist.structured import Structure
 from .assist.task import async_perform
 from .coordinator import OpenClawConfigEntry
-from .entity import AgentEntity
+from .entity import AgentEntity, async_add_to_agents
 from .exceptions import action_error
 from .gateway.errors import GatewayError
 
@@ -26,16 +25,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add an entity for every agent of the entry, now and when one is added later."""
-    coordinator = entry.runtime_data
-
-    @callback
-    def add_agent(subentry: ConfigSubentry) -> None:
-        async_add_entities(
-            [OpenClawTaskEntity(coordinator, subentry)],
-            config_subentry_id=subentry.subentry_id,
-        )
-
-    entry.async_on_unload(coordinator.async_for_each_agent(add_agent))
+    async_add_to_agents(entry, async_add_entities, OpenClawTaskEntity)
 
 
 class OpenClawTaskEntity(AgentEntity, ai_task.AITaskEntity):

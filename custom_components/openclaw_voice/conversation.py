@@ -4,9 +4,8 @@ from contextlib import aclosing
 from typing import Literal, override
 
 from homeassistant.components import conversation
-from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import MATCH_ALL
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import intent
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -17,7 +16,7 @@ from .assist.surroundings import async_origin
 from .assist.turn import TurnOutcome
 from .const import LOGGER
 from .coordinator import OpenClawConfigEntry
-from .entity import AgentEntity
+from .entity import AgentEntity, async_add_to_agents
 
 PARALLEL_UPDATES = 0
 
@@ -28,16 +27,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add an Assist agent for every agent of the entry, now and when one is added later."""
-    coordinator = entry.runtime_data
-
-    @callback
-    def add_agent(subentry: ConfigSubentry) -> None:
-        async_add_entities(
-            [OpenClawConversationEntity(coordinator, subentry)],
-            config_subentry_id=subentry.subentry_id,
-        )
-
-    entry.async_on_unload(coordinator.async_for_each_agent(add_agent))
+    async_add_to_agents(entry, async_add_entities, OpenClawConversationEntity)
 
 
 class OpenClawConversationEntity(AgentEntity, conversation.ConversationEntity):

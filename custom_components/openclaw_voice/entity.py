@@ -1,5 +1,6 @@
 """Bases of the entities: the device they belong to, and whether they are available."""
 
+from collections.abc import Callable
 from typing import override
 
 from homeassistant.config_entries import ConfigSubentry
@@ -7,9 +8,10 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
-from .coordinator import GatewayCoordinator
+from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 
 
 class _ConnectionEntity(Entity):
@@ -34,6 +36,22 @@ class _ConnectionEntity(Entity):
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
         """Take a new entity id in place; nothing is kept under the old one."""
+
+
+@callback
+def async_add_to_agents(
+    entry: OpenClawConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    make: Callable[[GatewayCoordinator, ConfigSubentry], Entity],
+) -> None:
+    """Add an entity for every agent of the entry, now and when one is added later."""
+    coordinator = entry.runtime_data
+
+    @callback
+    def add(subentry: ConfigSubentry) -> None:
+        async_add_entities([make(coordinator, subentry)], config_subentry_id=subentry.subentry_id)
+
+    entry.async_on_unload(coordinator.async_for_each_agent(add))
 
 
 class AgentEntity(_ConnectionEntity):

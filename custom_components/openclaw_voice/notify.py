@@ -4,14 +4,13 @@ from typing import Final, override
 
 from homeassistant.components.notify import NotifyEntity
 from homeassistant.components.notify.const import NotifyEntityFeature
-from homeassistant.config_entries import ConfigSubentry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .assist.ask import ask
 from .assist.question import Question
 from .coordinator import OpenClawConfigEntry
-from .entity import AgentEntity
+from .entity import AgentEntity, async_add_to_agents
 from .exceptions import action_error
 
 PARALLEL_UPDATES = 0
@@ -26,16 +25,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add an entity for every agent of the entry, now and when one is added later."""
-    coordinator = entry.runtime_data
-
-    @callback
-    def add_agent(subentry: ConfigSubentry) -> None:
-        async_add_entities(
-            [OpenClawNotifyEntity(coordinator, subentry)],
-            config_subentry_id=subentry.subentry_id,
-        )
-
-    entry.async_on_unload(coordinator.async_for_each_agent(add_agent))
+    async_add_to_agents(entry, async_add_entities, OpenClawNotifyEntity)
 
 
 class OpenClawNotifyEntity(AgentEntity, NotifyEntity):
@@ -56,6 +46,6 @@ class OpenClawNotifyEntity(AgentEntity, NotifyEntity):
             language=self.hass.config.language,
         )
         # Without waiting at all, a refusal would reach nobody.
-        answer = await ask(self.agent, question, timeout=REFUSAL_LIMIT)
+        answer = await ask(self.agent, question, timeout=REFUSAL_LIMIT, is_announced=False)
         if answer.error is not None:
             raise action_error(answer.error)

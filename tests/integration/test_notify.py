@@ -34,7 +34,7 @@ async def test_nobody_waits_for_what_the_agent_makes_of_a_message(
 ) -> None:
     """The action is done when the message was not refused."""
     monkeypatch.setattr(notify, "REFUSAL_LIMIT", 0.05)
-    await add_entry(hass, friendly)
+    entry = await add_entry(hass, friendly)
     goes_on = asyncio.Event()
     emit = [started(), wait_for(goes_on), said("Noted."), ended(), response_ok()]
     friendly.script(Expect("agent", reply=accepted(), emit=emit))
@@ -43,6 +43,8 @@ async def test_nobody_waits_for_what_the_agent_makes_of_a_message(
 
     [request] = friendly.received("agent")
     assert request.params["message"] == "The washing is done."
+    [answer] = entry.runtime_data.outbox.all()
+    assert not answer.is_announced
     goes_on.set()
     await friendly.played()
 

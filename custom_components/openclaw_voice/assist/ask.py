@@ -43,16 +43,19 @@ async def ask(
     timeout: float = TOTAL_LIMIT,
     waits: bool = True,
     can_be_later: bool = True,
+    is_announced: bool = True,
 ) -> Answer:
     """Ask an agent and return its answer. Being cancelled aborts the run on the gateway.
 
     Args:
         agent: Whom.
         question: What.
-        timeout: Seconds until the answer comes later, and is announced, or the run is aborted.
+        timeout: Seconds until the answer comes later, or the run is aborted.
         waits: Else it returns as soon as the question was sent, and the answer comes later; people
             hear nothing of it, there is only the event.
         can_be_later: Whether the agent may go on after the timeout; else that is an error.
+        is_announced: Whether people are told an answer that comes later; else there is only the
+            event.
     """
     turn = AgentTurn(
         agent,
@@ -60,7 +63,7 @@ async def ask(
         Manners(
             limit=timeout if waits else 0.0,
             can_be_later=can_be_later or not waits,
-            is_announced=waits,
+            is_announced=is_announced and waits,
         ),
     )
     async for _ in turn.deltas():
