@@ -37,6 +37,8 @@ FLOORS = (
     ("assist/chat_deltas.py", 100),
     ("assist/own_words.py", 100),
     ("assist/patient.py", 100),
+    ("assist/question.py", 100),
+    ("assist/run_limit.py", 100),
     ("assist/timings.py", 100),
     ("assist/structured.py", 100),
     ("assist/task_errors.py", 100),
