@@ -79,9 +79,17 @@ class Satellite(assist_satellite.AssistSatelliteEntity):
         """Begin a turn: somebody has said the wake word."""
         self._internal_on_pipeline_event(PipelineEvent(PipelineEventType.STT_START))
 
+    def thinks(self) -> None:
+        """Go on with a turn: somebody has said something."""
+        self._internal_on_pipeline_event(PipelineEvent(PipelineEventType.INTENT_START))
+
     def falls_silent(self) -> None:
-        """End a turn."""
-        self._internal_on_pipeline_event(PipelineEvent(PipelineEventType.RUN_END))
+        """End a turn with its answer; in the middle of one, end the answer before it."""
+        self.tts_response_finished()
+
+    def answers(self) -> None:
+        """Begin to say an answer."""
+        self._internal_on_pipeline_event(PipelineEvent(PipelineEventType.TTS_START))
 
     def leave(self, *, is_available: bool = False) -> None:
         """Go away, or come back."""

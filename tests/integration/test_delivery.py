@@ -16,6 +16,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.openclaw_voice.outbox import delivery as delivery_module, satellite_queue
 from custom_components.openclaw_voice.outbox.delivery import Delivery, async_delivery
 from custom_components.openclaw_voice.outbox.queue import (
+    CUT_OFF_TIME,
     FALLBACK_LIFETIME,
     LIFETIME,
     MAX_TRIES,
@@ -133,6 +134,7 @@ async def test_a_busy_satellite_keeps_its_turn(sender: Sender, kitchen: Satellit
     sender.say()
     await sender.wait(timedelta(minutes=1))
     assert kitchen.begun.empty()
+    kitchen.answers()
     kitchen.falls_silent()
     await sender.wait(PAUSE / 2)
     assert kitchen.begun.empty()
@@ -147,15 +149,50 @@ async def test_a_turn_in_the_pause_starts_the_pause_anew(
     """Somebody goes on talking right after an answer."""
     kitchen.hears()
     sender.say()
+    kitchen.answers()
     kitchen.falls_silent()
     await sender.wait(PAUSE / 2)
     kitchen.hears()
     await sender.wait(PAUSE)
     assert kitchen.begun.empty()
+    kitchen.answers()
     kitchen.falls_silent()
     await sender.wait(PAUSE / 2)
     assert kitchen.begun.empty()
     await sender.wait(PAUSE / 2)
+    assert await kitchen.begins() == "This is a."
+    await sender.learns(Progress.HEARD)
+
+
+@pytest.mark.parametrize("is_heard", [False, True], ids=["listening", "processing"])
+async def test_a_turn_that_only_seems_to_be_over_is_not_cut_off(
+    sender: Sender, kitchen: Satellite, *, is_heard: bool
+) -> None:
+    """Home Assistant calls it idle when the time of the answer before is over."""
+    kitchen.hears()
+    if is_heard:
+        kitchen.thinks()
+    kitchen.falls_silent()
+    sender.say()
+    await sender.wait(CUT_OFF_TIME - timedelta(seconds=1))
+    assert kitchen.begun.empty()
+    kitchen.thinks()
+    await sender.wait(PAUSE)
+    kitchen.answers()
+    kitchen.falls_silent()
+    await sender.wait(PAUSE)
+    assert await kitchen.begins() == "This is a."
+    await sender.learns(Progress.HEARD)
+
+
+async def test_a_turn_that_ends_without_an_answer_does_not_stop_others(
+    sender: Sender, kitchen: Satellite
+) -> None:
+    """Nobody has said anything after the wake word."""
+    kitchen.hears()
+    kitchen.falls_silent()
+    sender.say()
+    await sender.wait(CUT_OFF_TIME)
     assert await kitchen.begins() == "This is a."
     await sender.learns(Progress.HEARD)
 
@@ -165,6 +202,7 @@ async def test_messages_that_wait_are_said_together(sender: Sender, kitchen: Sat
     kitchen.hears()
     sender.say("a")
     sender.say("b")
+    kitchen.answers()
     kitchen.falls_silent()
     await sender.wait(PAUSE)
     assert await kitchen.begins() == "This is a. And: This is b."
@@ -405,9 +443,11 @@ async def test_a_satellite_that_somebody_else_uses_meanwhile_is_waited_for(
     sender.say()
     for _ in range(MAX_TRIES + 1):
         await sender.wait(timedelta(0))
+        kitchen.answers()
         kitchen.falls_silent()
         await sender.wait(PAUSE)
     monkeypatch.setattr(kitchen, "async_internal_announce", announce)
+    kitchen.answers()
     kitchen.falls_silent()
     await sender.wait(PAUSE)
     await sender.learns(Progress.HEARD)
@@ -429,6 +469,7 @@ async def test_a_satellite_that_hears_somebody_at_the_last_moment_is_left_alone(
     sender.say()
     await sender.learns(Progress.WAITING)
     assert kitchen.begun.empty()
+    kitchen.answers()
     kitchen.falls_silent()
     await sender.wait(PAUSE)
     await sender.learns(Progress.HEARD)
@@ -455,6 +496,7 @@ async def test_a_message_can_be_taken_back_while_it_waits(
     sender.say("b")
     assert sender.delivery.async_withdraw("a")
     assert not sender.delivery.async_withdraw("a")
+    kitchen.answers()
     kitchen.falls_silent()
     await sender.wait(PAUSE)
     assert await kitchen.begins() == "This is b."
@@ -555,6 +597,7 @@ async def test_a_sender_that_fails_does_not_hold_up_others(
     message = sender.say("a")
     sender.delivery.async_deliver(message, fail)
     sender.say("b")
+    kitchen.answers()
     kitchen.falls_silent()
     await sender.wait(PAUSE)
     assert await kitchen.begins() == "This is a. And: This is b."

@@ -203,6 +203,7 @@ async def test_running_to_waiting_to_delivered(
     await desk.wait(timedelta(0))
     assert desk.told() == [("answered", "Let me *look*.\n\nIt is *42*.")]
     kitchen.may_end.clear()
+    kitchen.answers()
     kitchen.falls_silent()
     desk.let_pass(PAUSE)
     assert await kitchen.begins() == "About your question: It is 42."
@@ -316,6 +317,7 @@ async def test_waiting_to_cancelled(desk: Desk, kitchen: Satellite) -> None:
     await desk.wait(timedelta(0))
     answer = await desk.outbox.async_cancel("run-1")
     assert (answer.status, answer.text) == (LateStatus.CANCELLED, "It is 42.")
+    kitchen.answers()
     kitchen.falls_silent()
     await desk.wait(PAUSE)
     assert kitchen.begun.empty()
@@ -450,6 +452,7 @@ async def test_answers_that_wait_are_said_together(desk: Desk, kitchen: Satellit
         run.answer(f"Answer {number}.")
         await desk.becomes(LateStatus.WAITING, f"run-{number}")
     await desk.wait(timedelta(0))
+    kitchen.answers()
     kitchen.falls_silent()
     await desk.wait(PAUSE)
     assert await kitchen.begins() == "About your question: Answer 1. And: Answer 2."
@@ -559,6 +562,7 @@ async def test_an_answer_that_waits_survives_a_restart(
     await desk.becomes(LateStatus.WAITING)
     await desk.wait(timedelta(0))
     kitchen.leave()
+    kitchen.answers()
     kitchen.falls_silent()
     home.set_state(CoreState.starting)
     await desk.restart()
@@ -602,6 +606,7 @@ async def test_what_was_said_during_a_crash_is_said_again(
     await desk.outbox.async_stop()
     stored(hass_storage)["is_speaking"] = True
     await desk.restart()
+    kitchen.answers()
     kitchen.falls_silent()
     await desk.wait(PAUSE)
     assert await kitchen.begins() == "About your question: It is 42."

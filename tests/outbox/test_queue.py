@@ -6,6 +6,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.openclaw_voice.outbox.queue import (
+    CUT_OFF_TIME,
     IDLE_TIME,
     MAX_MERGED,
     MAX_TRIES,
@@ -18,6 +19,7 @@ from custom_components.openclaw_voice.outbox.queue import (
     announcement,
     decide,
     failed_to_say,
+    is_ready,
     route,
 )
 
@@ -53,6 +55,15 @@ def test_a_satellite_that_has_just_become_idle_is_left_alone() -> None:
     assert decision.say == ()
     assert decision.wake_at == idle_since + IDLE_TIME
     assert ids(decide([make_waiting()], satellite, idle_since + IDLE_TIME).say) == ["a"]
+
+
+def test_a_satellite_that_did_not_answer_is_left_alone_for_longer() -> None:
+    """Somebody may be speaking, whatever its state says."""
+    idle_since = NOON - 10 * SECOND
+    satellite = Satellite(is_there=True, idle_since=idle_since, is_cut_off=True)
+    assert decide([make_waiting()], satellite, NOON).wake_at == idle_since + CUT_OFF_TIME
+    assert not is_ready(satellite, NOON)
+    assert is_ready(satellite, idle_since + CUT_OFF_TIME)
 
 
 @pytest.mark.parametrize("satellite", [BUSY, AWAY], ids=["busy", "away"])

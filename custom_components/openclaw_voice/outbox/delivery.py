@@ -18,7 +18,8 @@ from homeassistant.util import dt as dt_util
 
 from .late_answer import cut
 from .queue import FALLBACK_LIFETIME, Message, Progress, Waiting, route
-from .satellite_queue import SatelliteQueue, satellite_now
+from .satellite_queue import SatelliteQueue
+from .satellites import Satellites
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -54,8 +55,9 @@ class Delivery:
     """Takes messages to people: to their satellite, else to the fallback."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Nothing happens before the first message."""
+        """Nothing is said before the first message."""
         self._hass = hass
+        self._satellites = Satellites(hass)
         self._errands: dict[str, _Errand] = {}
         self._queues: dict[str, SatelliteQueue] = {}
 
@@ -92,7 +94,7 @@ class Delivery:
         message = errand.message
         until = message.expires
         if entity_id != message.satellite_id:
-            satellite = satellite_now(self._hass, entity_id)
+            satellite = self._satellites.now(entity_id)
             if not satellite.is_there or not satellite.can_announce:
                 return False
             until = dt_util.utcnow() + FALLBACK_LIFETIME
@@ -100,6 +102,7 @@ class Delivery:
         if queue is None:
             queue = self._queues[entity_id] = SatelliteQueue(
                 self._hass,
+                self._satellites,
                 entity_id,
                 on_progress=self._async_tell,
                 on_given_up=self._on_given_up,

@@ -15,6 +15,13 @@ FALLBACK_LIFETIME: Final = timedelta(minutes=5)
 IDLE_TIME: Final = timedelta(seconds=2)
 """How long a satellite must have been idle: a question may follow an answer at once."""
 
+CUT_OFF_TIME: Final = timedelta(seconds=15)
+"""The same after a turn that was not answered: the longest command a pipeline listens to.
+
+When somebody speaks right after an answer, Home Assistant calls a Wyoming satellite idle in the
+middle of the new turn: only then the time is over that the answer before may take to play.
+"""
+
 RETRY_WAIT: Final = timedelta(seconds=10)
 """Between two tries on the same satellite."""
 
@@ -96,6 +103,9 @@ class Satellite:
     idle_since: datetime | None = None
     """None while it is busy or not there (UTC)."""
 
+    is_cut_off: bool = False
+    """It became idle before it answered: its turn may go on all the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -143,6 +153,12 @@ def decide(
     return Decision(given_up=given_up, wake_at=min(ready_at or first_end, first_end))
 
 
+def is_ready(satellite: Satellite, now: datetime) -> bool:
+    """Tell whether nobody uses a satellite at `now` (UTC)."""
+    ready_at = _ready_at(satellite, None)
+    return ready_at is not None and ready_at <= now
+
+
 def route(message: Message) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return who can say a message, in order, and where it is sent if nobody can."""
     satellites = [message.satellite_id] if message.satellite_id is not None else []
@@ -175,7 +191,7 @@ def failed_to_say(said: Sequence[Waiting], *, is_final: bool = False) -> tuple[W
 def _ready_at(satellite: Satellite, not_before: datetime | None) -> datetime | None:
     if satellite.idle_since is None:
         return None
-    ready_at = satellite.idle_since + IDLE_TIME
+    ready_at = satellite.idle_since + (CUT_OFF_TIME if satellite.is_cut_off else IDLE_TIME)
     return ready_at if not_before is None else max(ready_at, not_before)
 
 

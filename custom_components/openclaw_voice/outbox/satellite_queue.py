@@ -10,12 +10,9 @@ from datetime import datetime
 import logging
 from typing import Final
 
-from homeassistant.const import ATTR_ENTITY_ID, ATTR_SUPPORTED_FEATURES, STATE_UNAVAILABLE
+from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import CALLBACK_TYPE, CoreState, HomeAssistant, callback
-from homeassistant.helpers.event import (
-    async_track_point_in_utc_time,
-    async_track_state_change_event,
-)
+from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
@@ -23,37 +20,18 @@ from .queue import (
     RETRY_WAIT,
     Message,
     Progress,
-    Satellite,
     Waiting,
     announce_limit,
     announcement,
     decide,
     failed_to_say,
+    is_ready,
 )
+from .satellites import SATELLITE, Satellites
 
 _LOGGER = logging.getLogger(__name__)
 
-SATELLITE: Final = "assist_satellite"
-"""Its own package is not imported: that would need everything a voice pipeline needs."""
-
 ANNOUNCE: Final = "announce"
-CAN_ANNOUNCE: Final = 1
-"""Source: `AssistSatelliteEntityFeature.ANNOUNCE` of Home Assistant."""
-
-IDLE: Final = "idle"
-"""Source: `AssistSatelliteState.IDLE` of Home Assistant."""
-
-
-def satellite_now(hass: HomeAssistant, entity_id: str) -> Satellite:
-    """Return how a satellite is right now."""
-    state = hass.states.get(entity_id)
-    if state is None or state.state == STATE_UNAVAILABLE:
-        return Satellite(is_there=False)
-    return Satellite(
-        is_there=True,
-        can_announce=bool(state.attributes.get(ATTR_SUPPORTED_FEATURES, 0) & CAN_ANNOUNCE),
-        idle_since=state.last_changed if state.state == IDLE else None,
-    )
 
 
 class SatelliteQueue:
@@ -62,6 +40,7 @@ class SatelliteQueue:
     def __init__(
         self,
         hass: HomeAssistant,
+        satellites: Satellites,
         entity_id: str,
         *,
         on_progress: Callable[[Message, Progress], Awaitable[None]],
@@ -71,11 +50,13 @@ class SatelliteQueue:
 
         Args:
             hass: Home Assistant.
+            satellites: Tells how this one is, and when it changes.
             entity_id: Of the satellite.
             on_progress: Awaited before a message is said, and after.
             on_given_up: Somebody else has to say it.
         """
         self._hass = hass
+        self._satellites = satellites
         self._entity_id = entity_id
         self._on_progress = on_progress
         self._on_given_up = on_given_up
@@ -114,7 +95,7 @@ class SatelliteQueue:
             self._listen()
 
     def _act(self) -> None:
-        satellite = satellite_now(self._hass, self._entity_id)
+        satellite = self._satellites.now(self._entity_id)
         decision = decide(self._waiting, satellite, dt_util.utcnow(), not_before=self._not_before)
         self._waiting = [each for each in self._waiting if each not in decision.given_up]
         if decision.say:
@@ -142,8 +123,8 @@ class SatelliteQueue:
 
     async def _async_announce(self, said: Sequence[Waiting]) -> tuple[Waiting, ...]:
         """Announce messages; return what still has to be said."""
-        if satellite_now(self._hass, self._entity_id).idle_since is None:
-            return tuple(said)
+        if not is_ready(self._satellites.now(self._entity_id), dt_util.utcnow()):
+            return tuple(said)  # It was used while this was noted.
         text = announcement([each.message for each in said])
         try:
             async with asyncio.timeout(announce_limit(text)):
@@ -158,7 +139,7 @@ class SatelliteQueue:
             _LOGGER.warning("%s does not say when an announcement has ended", self._entity_id)
             return failed_to_say(said, is_final=True)
         except Exception as err:  # noqa: BLE001  satellites of other integrations raise what they like
-            if satellite_now(self._hass, self._entity_id).idle_since is None:
+            if self._satellites.now(self._entity_id).idle_since is None:
                 return tuple(said)  # Somebody else has just begun to use it.
             _LOGGER.warning("%s cannot announce: %s", self._entity_id, type(err).__name__)
             self._not_before = dt_util.utcnow() + RETRY_WAIT
@@ -166,7 +147,7 @@ class SatelliteQueue:
         return ()
 
     def _listen(self) -> None:
-        self._listeners = [async_track_state_change_event(self._hass, self._entity_id, self._go_on)]
+        self._listeners = [self._satellites.async_subscribe(self._entity_id, self._go_on)]
         if self._hass.state is not CoreState.running:
             self._listeners.append(async_at_started(self._hass, self._go_on))
 
