@@ -68,6 +68,7 @@ INPUT_ERRORS: Final = frozenset(
         "no_such_person",
         "not_our_session",
         "other_agents_session",
+        "scope_not_used",
         "too_many_runs",
     }
 )

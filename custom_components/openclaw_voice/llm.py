@@ -5,9 +5,9 @@ Off for each agent until its options offer it.
 
 import asyncio
 from collections.abc import Iterator
+from itertools import count
 import math
 from typing import Final, override
-from weakref import WeakKeyDictionary
 
 from homeassistant.components.llm import LLMTools
 from homeassistant.core import HomeAssistant, callback
@@ -26,8 +26,9 @@ import voluptuous as vol
 
 from .assist.agent import Agent
 from .assist.ask import Answer, ask
+from .assist.context import MAX_NAME as MAX_AGENT_NAME, one_line
 from .assist.question import Question
-from .assist.run_limit import RunLimit
+from .assist.run_limit import take_run
 from .assist.surroundings import async_origin
 from .assist.turn import TurnOutcome
 from .const import DOMAIN
@@ -53,9 +54,6 @@ QUESTION: Final = "question"
 _OURSELVES: Final = frozenset({DOMAIN, "mcp_server"})
 """Who gets no tool: our agents, also when they come back as clients of Home Assistant's MCP server."""
 
-_LIMITS: Final[WeakKeyDictionary[Agent, RunLimit]] = WeakKeyDictionary()
-"""Two agents that talk with each other would never stop."""
-
 _LATER: Final = (
     "The agent needs longer. It goes on working, and the user will be told its answer later. "
     "Tell the user so, and do not ask again."
@@ -67,7 +65,7 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
     """Return a tool for each agent that is offered as one."""
     if api_id != LLM_API_ASSIST or llm_context.platform in _OURSELVES:
         return None
-    names: dict[str, int] = {}
+    names: set[str] = set()
     tools: list[Tool] = [AskAgentTool(agent, names) for agent in _offered(hass)]
     return LLMTools(tools=tools) if tools else None
 
@@ -92,12 +90,14 @@ class AskAgentTool(Tool):
         }
     )
 
-    def __init__(self, agent: Agent, names: dict[str, int]) -> None:
-        """`names` are those of the tools so far, and how often each was wanted."""
+    def __init__(self, agent: Agent, names: set[str]) -> None:
+        """`names` are those of the tools so far; that of this one is added."""
         self.name = _free_name(f"{DOMAIN}__ask_{slugify(agent.agent_id)}", names)
-        self.title = f"Ask {agent.name}"
+        # What the gateway calls it is not to become a paragraph of instructions.
+        name = one_line(agent.name, MAX_AGENT_NAME)
+        self.title = f"Ask {name}"
         self.description = (
-            f"Ask {agent.name}, an agent outside of Home Assistant with tools, skills and a "
+            f"Ask {name}, an agent outside of Home Assistant with tools, skills and a "
             "memory of its own. Use it when the user asks for it by name, or for what you have no "
             "tool for. It may need a minute."
         )
@@ -110,7 +110,8 @@ class AskAgentTool(Tool):
         """Ask, and return what came of it; errors are told, not raised."""
         arguments = self.parameters(tool_input.tool_args)
         now = asyncio.get_running_loop().time()
-        if (wait := _LIMITS.setdefault(self._agent, RunLimit()).take(now)) > 0:
+        # Two agents that talk with each other would never stop.
+        if (wait := take_run(self._agent, now)) > 0:
             reason = f"It was asked too often. Wait {math.ceil(wait)} seconds."
             return ToolResult(data={"error": reason}, error=True)
         user = llm_context.context.user_id if llm_context.context else None
@@ -157,8 +158,10 @@ def _offered(hass: HomeAssistant) -> Iterator[Agent]:
                 yield agent
 
 
-def _free_name(name: str, taken: dict[str, int]) -> str:
+def _free_name(name: str, taken: set[str]) -> str:
     """Return a name that no other tool has: agents of two gateways may have the same id."""
     name = name[: MAX_NAME - 4]
-    taken[name] = number = taken.get(name, 0) + 1
-    return name if number == 1 else f"{name}_{number}"
+    candidates = (name if number == 1 else f"{name}_{number}" for number in count(1))
+    free = next(candidate for candidate in candidates if candidate not in taken)
+    taken.add(free)
+    return free

@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 import math
 from typing import Any, Final
 import uuid
-from weakref import WeakKeyDictionary
 
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
 from homeassistant.config_entries import ConfigEntryState
@@ -23,11 +21,11 @@ import voluptuous as vol
 
 from .assist.agent import Agent
 from .assist.ask import Answer, ask
-from .assist.media import MEDIA_ID, MEDIA_TYPE, async_fetch
+from .assist.media import MEDIA_ID, MEDIA_TYPE, async_fetch, pictured_entity
 from .assist.memory import NotOurSessionError, OtherAgentsSessionError
 from .assist.question import Origin, Question
-from .assist.run_limit import RunLimit
-from .assist.scope import SHARED_VALUE
+from .assist.run_limit import take_run
+from .assist.scope import SHARED_VALUE, kinds_of
 from .assist.session_key import SessionKind, SessionScope, is_ours
 from .assist.surroundings import async_named_origin, async_origin
 from .assist.timings import Timings
@@ -37,6 +35,7 @@ from .coordinator import OpenClawConfigEntry
 from .exceptions import action_error, input_error
 from .gateway.errors import GatewayError
 from .outbox.late_answer import LateAnswer, event_data
+from .rights import async_check_rights
 
 ATTR_AGENT: Final = "agent"
 ATTR_AREA: Final = "area"
@@ -55,9 +54,11 @@ ATTR_WAIT: Final = "wait"
 MAX_TIMEOUT: Final = 3600
 MAX_ATTACHMENTS: Final = 16
 
+_PERSON_PREFIX: Final = "person."
+
 TEST_MESSAGE: Final = "Say hello in one short sentence."
 
-_TEXT: Final = vol.All(cv.string, vol.Length(min=1))
+_TEXT: Final = vol.All(cv.string, vol.Strip, vol.Length(min=1))
 type _Fields = dict[vol.Marker, Any]
 
 _AGENT: Final[_Fields] = {vol.Required(ATTR_AGENT): cv.entity_id}
@@ -106,7 +107,6 @@ type Handler = Callable[[AgentCall], Awaitable[ServiceResponse]]
 @callback
 def async_register(hass: HomeAssistant) -> None:
     """Register the actions. They are there as long as Home Assistant runs."""
-    limits: WeakKeyDictionary[Agent, RunLimit] = WeakKeyDictionary()
 
     def register(
         name: str,
@@ -115,8 +115,12 @@ def async_register(hass: HomeAssistant) -> None:
         response: SupportsResponse = SupportsResponse.OPTIONAL,
     ) -> None:
         async def handle(call: ServiceCall) -> ServiceResponse:
+            agent_call = _agent_call(call)
+            await async_check_rights(
+                hass, call.context, control=call.data[ATTR_AGENT], see=_pictured(call)
+            )
             try:
-                return await handler(_agent_call(call))
+                return await handler(agent_call)
             except GatewayError as err:
                 raise action_error(err) from err
 
@@ -125,7 +129,7 @@ def async_register(hass: HomeAssistant) -> None:
             DOMAIN, name, handle, schema=schema, supports_response=response
         )
 
-    register("ask", partial(_async_ask, limits), _ASK)
+    register("ask", _async_ask, _ASK)
     register("new_conversation", _async_new_conversation, _PLACES | _NAMED)
     register(
         "continue_conversation",
@@ -171,13 +175,18 @@ def _agent_call(call: ServiceCall) -> AgentCall:
     )
 
 
+def _pictured(call: ServiceCall) -> list[str]:
+    """Return the cameras and images of which a call takes a picture."""
+    attached = call.data.get(ATTR_ATTACHMENTS, ())
+    return [entity_id for item in attached if (entity_id := pictured_entity(item[MEDIA_ID]))]
+
+
 # asking
 
 
-async def _async_ask(
-    limits: WeakKeyDictionary[Agent, RunLimit], call: AgentCall
-) -> ServiceResponse:
+async def _async_ask(call: AgentCall) -> ServiceResponse:
     """Ask, and return the answer. What fails is raised, and what takes too long comes later."""
+    _take_run(call)
     origin = await _async_asker(call)
     hello = call.entry.runtime_data.snapshot.hello
     question = Question(
@@ -188,16 +197,23 @@ async def _async_ask(
         attachments=await async_fetch(call.hass, call.data[ATTR_ATTACHMENTS], hello),
         session=call.data.get(ATTR_SESSION),
     )
-    now = asyncio.get_running_loop().time()
-    wait = limits.setdefault(call.agent, RunLimit()).take(now)
-    if wait > 0:
-        raise input_error("too_many_runs", seconds=str(math.ceil(wait)))
     answer = await ask(
         call.agent, question, timeout=call.data[ATTR_TIMEOUT], waits=call.data[ATTR_WAIT]
     )
     if answer.error is not None:
         raise answer.error
     return _answer(answer)
+
+
+def _take_run(call: AgentCall) -> None:
+    """Count a run, before it costs anything.
+
+    Raises:
+        ServiceValidationError: There were too many of this agent.
+    """
+    wait = take_run(call.agent, asyncio.get_running_loop().time())
+    if wait > 0:
+        raise input_error("too_many_runs", seconds=str(math.ceil(wait)))
 
 
 async def _async_asker(call: AgentCall) -> Origin:
@@ -212,13 +228,14 @@ async def _async_asker(call: AgentCall) -> Origin:
 
 def _named_person(hass: HomeAssistant, person: str) -> Origin:
     origin = async_named_origin(hass, person_id=person)
-    if origin.person is None:
+    if origin.person is None or not person.startswith(_PERSON_PREFIX):
         raise input_error("no_such_person", entity_id=person)
     return origin
 
 
 async def _async_test(call: AgentCall) -> ServiceResponse:
     """Run one turn in a session of its own, and name the slow stage."""
+    _take_run(call)
     question = Question(
         text=call.data[ATTR_MESSAGE],
         language=call.hass.config.language,
@@ -237,10 +254,17 @@ async def _async_test(call: AgentCall) -> ServiceResponse:
 
 
 def stages_of(timings: Timings) -> dict[str, float]:
-    """Return how many seconds each stage took that was reached, in order."""
+    """Return how many seconds each stage took that was reached, in order.
+
+    Without any text, as when the agent decides to be silent, it is the first text that was waited
+    for until the end.
+    """
+    reached = asdict(timings)
+    if timings.first_text is None:
+        reached["first_text"] = reached.pop("done")
     stages: dict[str, float] = {}
     before = 0.0
-    for stage, at in asdict(timings).items():
+    for stage, at in reached.items():
         if at is not None:
             stages[stage] = at - before
             before = at
@@ -264,12 +288,12 @@ def _answer(answer: Answer) -> dict[str, Any]:
 
 
 async def _async_new_conversation(call: AgentCall) -> ServiceResponse:
-    old, new = call.agent.new_conversation(_named_scope(call))
+    old, new = call.agent.new_conversation(_used_scope(call))
     return {"session_key": new, "previous_session_key": old}
 
 
 async def _async_continue_conversation(call: AgentCall) -> ServiceResponse:
-    scope = _named_scope(call)
+    scope = _used_scope(call)
     try:
         call.agent.continue_conversation(scope, call.data[ATTR_SESSION_KEY])
     except NotOurSessionError as err:
@@ -308,6 +332,19 @@ async def _async_stop(call: AgentCall) -> ServiceResponse:
     return {"stopped": stopped.value}
 
 
+def _used_scope(call: AgentCall) -> SessionScope:
+    """Return what an action names, when turns of the agent can belong there.
+
+    Raises:
+        ServiceValidationError: No turn would ever notice, or nothing is named.
+    """
+    scope = _named_scope(call)
+    remembered = call.agent.options.scope
+    if ATTR_SESSION not in call.data and scope.kind not in kinds_of(remembered):
+        raise input_error("scope_not_used", named=scope.kind.value, needed=remembered.value)
+    return scope
+
+
 def _named_scope(call: AgentCall) -> SessionScope:
     """Return what an action names: the session of a satellite, a person and so on.
 
@@ -316,7 +353,7 @@ def _named_scope(call: AgentCall) -> SessionScope:
     """
     match call.data:
         case {"session": str(name)}:
-            return SessionScope(kind=SessionKind.SHARED, value=name.strip())
+            return SessionScope(kind=SessionKind.SHARED, value=name)
         case {"satellite": str(satellite_id)}:
             return SessionScope(kind=SessionKind.SATELLITE, value=satellite_id)
         case {"person": str(person)}:

@@ -1,6 +1,6 @@
 """How often an agent may be asked."""
 
-from custom_components.openclaw_voice.assist.run_limit import RunLimit
+from custom_components.openclaw_voice.assist.run_limit import MAX_RUNS, RunLimit, take_run
 
 
 def test_allows_as_many_as_it_says() -> None:
@@ -25,3 +25,15 @@ def test_a_refused_run_is_not_counted() -> None:
     limit.take(0.0)
     assert [limit.take(now) for now in (10.0, 20.0, 59.0)] == [50.0, 40.0, 1.0]
     assert limit.take(60.0) == 0.0
+
+
+class _Somebody:
+    """An agent."""
+
+
+def test_each_agent_has_a_limit_of_its_own() -> None:
+    """Whoever asks it."""
+    one, other = _Somebody(), _Somebody()
+    assert [take_run(one, 0.0) for _ in range(MAX_RUNS)] == [0.0] * MAX_RUNS
+    assert take_run(one, 20.0) == 40.0
+    assert take_run(other, 20.0) == 0.0

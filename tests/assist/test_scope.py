@@ -7,7 +7,12 @@ import pytest
 
 from custom_components.openclaw_voice.assist.options import AgentOptions, When
 from custom_components.openclaw_voice.assist.question import Origin, Person, Place, Question
-from custom_components.openclaw_voice.assist.scope import SHARED_VALUE, is_spoken, session_scope
+from custom_components.openclaw_voice.assist.scope import (
+    SHARED_VALUE,
+    is_spoken,
+    kinds_of,
+    session_scope,
+)
 from custom_components.openclaw_voice.assist.session_key import SessionKind, SessionScope
 
 PERSON = Person(id="user-1", name="Anna")
@@ -109,3 +114,10 @@ def test_an_answer_is_spoken_where_there_is_a_device(
 ) -> None:
     """Unless the options say otherwise."""
     assert is_spoken(AgentOptions(spoken_style=when), origin) is expected
+
+
+@given(kind=st.sampled_from(SessionKind), origin=origins)
+def test_no_turn_belongs_to_another_kind_of_session(kind: SessionKind, origin: Origin) -> None:
+    """What an action may name is what turns have."""
+    question = Question(text="Hello", language="en", origin=origin)
+    assert session_scope(question, AgentOptions(scope=kind)).kind in kinds_of(kind)

@@ -9,7 +9,12 @@ from homeassistant.components import camera
 from homeassistant.components.media_source import MediaSource, MediaSourceItem, PlayMedia
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, Event, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -116,7 +121,7 @@ async def test_ask_tells_the_person_who_is_named_or_runs_the_action(
 ) -> None:
     """Nobody is guessed."""
     await add_entry(hass, friendly)
-    user = MockUser(id="01JUSER", name="Anna Account").add_to_hass(hass)
+    user = MockUser(id="01JUSER", name="Anna Account", is_owner=True).add_to_hass(hass)
     hass.states.async_set("person.anna", "home", {"user_id": user.id, "friendly_name": "Anna"})
     hass.states.async_set("person.ben", "home", {"friendly_name": "Ben"})
     friendly.script(*answers("1", "2", "3"))
@@ -240,6 +245,28 @@ async def test_ask_may_not_wait(hass: HomeAssistant, friendly: ScriptedGateway) 
     assert data["id"] == response["late_answer_id"]
 
 
+async def test_nothing_is_asked_or_named_with_blanks_alone(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """A template that comes out empty must not begin a session of that name."""
+    await add_entry(hass, friendly)
+    for blank in ({"message": " \n"}, {"message": "Well?", "session": " "}):
+        with pytest.raises(vol.Invalid):
+            await call(hass, "ask", **blank)
+    assert friendly.received("agent") == []
+
+
+async def test_only_a_person_can_be_named_as_one(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Nobody is asked for by a lamp."""
+    hass.states.async_set("light.anna", "on", {"friendly_name": "Anna"})
+    await add_entry(hass, friendly)
+    with pytest.raises(ServiceValidationError) as caught:
+        await call(hass, "ask", message="Who am I?", person="light.anna")
+    assert caught.value.translation_key == "no_such_person"
+
+
 async def test_a_failed_question_is_an_error(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
@@ -265,6 +292,94 @@ async def test_an_agent_is_not_asked_too_often(
     assert caught.value.translation_key == "too_many_runs"
     assert 1 <= int((caught.value.translation_placeholders or {})["seconds"]) <= 60
     assert len(friendly.received("agent")) == MAX_RUNS
+
+
+async def test_what_runs_wild_takes_no_pictures(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit counts before anything is fetched for a question, and for tests, too."""
+    taken: list[str] = []
+
+    async def take(_: HomeAssistant, entity_id: str) -> camera.Image:
+        taken.append(entity_id)
+        return camera.Image(content_type="image/jpeg", content=b"\xff\xd8 made up")
+
+    monkeypatch.setattr("homeassistant.components.camera.async_get_image", take)
+    await add_entry(hass, friendly)
+    friendly.anytime(*answers("Yes."))
+    picture = {"media_content_id": "media-source://camera/camera.door"}
+    for _ in range(MAX_RUNS - 1):
+        await call(hass, "ask", message="Again?")
+    await call(hass, "test")
+    with pytest.raises(ServiceValidationError):
+        await call(hass, "ask", message="Again?", attachments=picture)
+    with pytest.raises(ServiceValidationError):
+        await call(hass, "test")
+    assert taken == []
+
+
+# who may
+
+
+async def person_who_may(hass: HomeAssistant, entities: dict[str, Any]) -> Context:
+    """Return a context of a user with rights to some entities only."""
+    user = MockUser(id="01JGUEST", name="Guest").add_to_hass(hass)
+    user.mock_policy({"entities": {"entity_ids": entities}})
+    return Context(user_id=user.id)
+
+
+@pytest.mark.parametrize("action", ["ask", "list_late_answers", "list_sessions", "stop"])
+async def test_who_may_not_use_an_agent_cannot_use_its_actions(
+    hass: HomeAssistant, friendly: ScriptedGateway, action: str
+) -> None:
+    """Looking at its entity is not enough."""
+    await add_entry(hass, friendly)
+    caller = await person_who_may(hass, {AGENT: {"read": True}})
+    message = {"message": "Open the door."} if action == "ask" else {}
+    with pytest.raises(Unauthorized):
+        await call(hass, action, caller=caller, **message)
+    assert friendly.received("agent") == []
+
+
+async def test_a_user_who_is_gone_may_do_nothing(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """As with other actions about entities."""
+    await add_entry(hass, friendly)
+    with pytest.raises(UnknownUser):
+        await call(hass, "ask", caller=Context(user_id="01JGONE"), message="Hello?")
+
+
+@pytest.mark.parametrize("may_see", [True, False])
+async def test_who_may_not_see_a_camera_cannot_have_it_described(
+    hass: HomeAssistant,
+    friendly: ScriptedGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    may_see: bool,
+) -> None:
+    """An agent that sees it would tell."""
+
+    async def take(_: HomeAssistant, __: str) -> camera.Image:
+        return camera.Image(content_type="image/jpeg", content=b"\xff\xd8 made up")
+
+    monkeypatch.setattr("homeassistant.components.camera.async_get_image", take)
+    await add_entry(hass, friendly)
+    friendly.anytime(*answers("A door."))
+    seen = {"camera.door": {"read": True}} if may_see else {}
+    caller = await person_who_may(hass, {AGENT: True, **seen})
+    asked = call(
+        hass,
+        "ask",
+        caller=caller,
+        message="What is there?",
+        attachments={"media_content_id": "media-source://camera/camera.door"},
+    )
+    if may_see:
+        assert (await asked)["answer"] == "A door."
+    else:
+        with pytest.raises(Unauthorized):
+            await asked
+        assert friendly.received("agent") == []
 
 
 # whom
@@ -323,10 +438,40 @@ async def test_conversations_are_named_by_what_they_are_shared_by(
 ) -> None:
     """Each kind of session has its field."""
     hass.states.async_set("person.anna", "home", {"friendly_name": "Anna"})
-    await add_entry(hass, friendly)
+    entry = make_entry(hass, friendly, options={"main": {"scope": kind}})
+    await hass.config_entries.async_setup(entry.entry_id)
     response = await call(hass, "new_conversation", **place)
     assert response["session_key"].split(":")[4] == kind
     assert response["session_key"].endswith(":1")
+
+
+@pytest.mark.parametrize(
+    ("remembered", "place", "is_used"),
+    [
+        ("conversation", {"satellite": SATELLITE}, False),
+        ("shared", {"conversation_id": "my-own-id"}, False),
+        ("satellite", {"area": "kitchen"}, False),
+        ("area", {"satellite": SATELLITE}, True),
+        ("person", {"conversation_id": "my-own-id"}, True),
+        ("conversation", {"session": "notes"}, True),
+    ],
+)
+async def test_a_conversation_no_turn_belongs_to_is_an_error(
+    hass: HomeAssistant,
+    friendly: ScriptedGateway,
+    remembered: str,
+    place: dict[str, str],
+    is_used: bool,
+) -> None:
+    """Else an agent would seem to forget, or to remember, and nothing would happen."""
+    entry = make_entry(hass, friendly, options={"main": {"scope": remembered}})
+    await hass.config_entries.async_setup(entry.entry_id)
+    if is_used:
+        assert await call(hass, "new_conversation", **place)
+        return
+    with pytest.raises(ServiceValidationError) as caught:
+        await call(hass, "new_conversation", **place)
+    assert caught.value.translation_key == "scope_not_used"
 
 
 async def test_a_conversation_has_to_be_named(
@@ -365,7 +510,8 @@ async def test_an_earlier_conversation_goes_on(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
     """Somewhere else, too."""
-    await add_entry(hass, friendly)
+    entry = make_entry(hass, friendly, options={"main": {"scope": "area"}})
+    await hass.config_entries.async_setup(entry.entry_id)
     first = await call(hass, "new_conversation", area="kitchen")
 
     response = await call(
@@ -383,7 +529,8 @@ async def test_conversations_of_others_do_not_go_on(
 ) -> None:
     """Neither another home's nor another agent's."""
     introduce(friendly, "main", "kitchen")
-    entry = make_entry(hass, friendly, "main", "kitchen")
+    options = {"main": {"scope": "area"}}
+    entry = make_entry(hass, friendly, "main", "kitchen", options=options)
     await hass.config_entries.async_setup(entry.entry_id)
     own = (await call(hass, "new_conversation", area="hall"))["session_key"]
 
@@ -527,3 +674,9 @@ def test_stages_are_told_apart() -> None:
     """Each is counted from the end of the one before that was reached."""
     timings = Timings(connected=0.5, first_text=2.0, done=5.0)
     assert stages_of(timings) == {"connected": 0.5, "first_text": 1.5, "done": 3.0}
+
+
+def test_without_text_the_agent_is_what_was_waited_for() -> None:
+    """A silent end must not count as a long answer."""
+    timings = Timings(connected=0.5, done=5.0)
+    assert stages_of(timings) == {"connected": 0.5, "first_text": 4.5}

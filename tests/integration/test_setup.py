@@ -464,7 +464,7 @@ async def test_nothing_of_a_removed_gateway_stays_on_the_disk(
     friendly.script(Expect("agent", reply=accepted(), emit=answered("Done.")))
     for action, data in (
         ("ask", {"message": "Tidy up.", "wait": False}),
-        ("new_conversation", {"area": "kitchen"}),
+        ("new_conversation", {"session": "kitchen"}),
     ):
         await hass.services.async_call(DOMAIN, action, {"agent": AGENT, **data}, blocking=True)
     assert await hass.config_entries.async_unload(entry.entry_id)

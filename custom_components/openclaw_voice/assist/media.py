@@ -35,16 +35,26 @@ async def async_fetch(
     Raises:
         AttachmentError: Something cannot be read, or is larger than the gateway takes it.
     """
-    fetched = [await _async_fetch_one(hass, item, hello) for item in items]
-    check(fetched, hello.policy if hello is not None else Policy.from_payload({}))
+    policy = hello.policy if hello is not None else Policy.from_payload({})
+    fetched: list[Attachment] = []
+    for item in items:
+        fetched.append(await _async_fetch_one(hass, item, hello))
+        # Not at the end only: what is too large together need not be in memory together.
+        check(fetched, policy)
     return tuple(fetched)
+
+
+def pictured_entity(media_id: str) -> str | None:
+    """Return the entity id of the camera or image that is meant, None for other media."""
+    is_picture = media_id.startswith((_CAMERA, _IMAGE))
+    return media_id.rsplit("/", 1)[-1] if is_picture else None
 
 
 async def _async_fetch_one(
     hass: HomeAssistant, item: Mapping[str, Any], hello: HelloOk | None
 ) -> Attachment:
     media_id: str = item[MEDIA_ID]
-    name = media_id.rsplit("/", 1)[-1]
+    name = pictured_entity(media_id) or media_id.rsplit("/", 1)[-1]
     try:
         if media_id.startswith(_CAMERA):
             return _picture(name, await camera.async_get_image(hass, name))

@@ -2,6 +2,7 @@
 
 from collections import deque
 from typing import Final
+from weakref import WeakKeyDictionary
 
 MAX_RUNS: Final = 30
 WINDOW: Final = 60.0
@@ -25,3 +26,14 @@ class RunLimit:
                 return wait
         self._times.append(now)
         return 0.0
+
+
+_LIMITS: Final[WeakKeyDictionary[object, RunLimit]] = WeakKeyDictionary()
+
+
+def take_run(agent: object, now: float) -> float:
+    """Count a run that a program asks an agent for: an automation, or another agent.
+
+    Returns 0; when there were too many, the seconds until one is allowed.
+    """
+    return _LIMITS.setdefault(agent, RunLimit()).take(now)

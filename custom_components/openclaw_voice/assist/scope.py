@@ -36,6 +36,13 @@ def session_scope(question: Question, options: AgentOptions) -> SessionScope:
     return SessionScope(kind=SessionKind.CONVERSATION, value=value)
 
 
+def kinds_of(scope: SessionKind) -> frozenset[SessionKind]:
+    """Return the kinds of sessions turns may have, unless they name one themselves."""
+    if scope in {SessionKind.SHARED, SessionKind.CONVERSATION}:
+        return frozenset({scope})
+    return frozenset({scope, SessionKind.SATELLITE, SessionKind.CONVERSATION})
+
+
 def is_spoken(options: AgentOptions, origin: Origin) -> bool:
     """Tell whether an answer is made fit for speech.
 
