@@ -73,7 +73,7 @@ class GatewayCoordinator:
         self.directory = AgentDirectory(hass, entry, client, self.issues)
         """Which agents the gateway has, and what it calls them."""
 
-        self.household = Household(hass, entry, client)
+        self.household = Household(hass, entry, client, on_agent_missing=self.directory.async_read)
         self.agents: Mapping[str, Agent] = self.household.agents
         """By the id of their subentry."""
 

@@ -1,7 +1,7 @@
 """What the agents of an entry share: which sessions go on, and the answers that are still owed."""
 
 import asyncio
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
@@ -15,15 +15,29 @@ from .assist.speech import spoken
 from .const import CONF_AGENT_ID
 from .exceptions import async_sentence
 from .gateway.client import GatewayClient
-from .gateway.errors import GatewayError
+from .gateway.errors import AgentNotFoundError, GatewayError
 from .outbox.late_answers import Outbox
 
 
 class Household:
     """The agents of one entry, with their memory and their outbox."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], client: GatewayClient) -> None:
-        """Nothing is read before `async_load`."""
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        client: GatewayClient,
+        *,
+        on_agent_missing: Callable[[], None],
+    ) -> None:
+        """Nothing is read before `async_load`.
+
+        Args:
+            hass: Home Assistant.
+            entry: The agents are its subentries.
+            client: The client of the entry.
+            on_agent_missing: The gateway says that it does not have one of them.
+        """
         self.memory = Memory(hass, entry.entry_id)
         self.outbox = Outbox(
             hass,
@@ -31,7 +45,7 @@ class Household:
             client,
             speak=self._async_speak,
             sentence=self._async_phrase,
-            explain=self._async_explain,
+            explain=lambda error, language: self._async_explain(language, error),
             fallback_of=self._fallback_of,
             agent_name=self._name_of,
         )
@@ -40,13 +54,14 @@ class Household:
 
         self._hass = hass
         self._entry = entry
+        self._on_agent_missing = on_agent_missing
         self._house = House(
             hass=hass,
             entry=entry,
             client=client,
             memory=self.memory,
             outbox=self.outbox,
-            explain=partial(async_sentence, hass),
+            explain=self._async_explain,
             agents=self.agents,
         )
         self.async_update()
@@ -84,6 +99,11 @@ class Household:
         await self.outbox.async_stop()
         await self.memory.async_stop()
 
+    async def _async_explain(self, language: str, error: GatewayError) -> str:
+        if isinstance(error, AgentNotFoundError):
+            self._on_agent_missing()
+        return await async_sentence(self._hass, language, error)
+
     # for the outbox
 
     async def _async_speak(self, text: str, language: str) -> str:
@@ -92,9 +112,6 @@ class Household:
     async def _async_phrase(self, language: str, slug: str) -> str:
         phrase: str = getattr(await async_phrases(self._hass, language), slug)
         return phrase
-
-    async def _async_explain(self, error: GatewayError, language: str) -> str:
-        return await async_sentence(self._hass, language, error)
 
     @callback
     def _fallback_of(self, subentry_id: str) -> tuple[str, ...]:

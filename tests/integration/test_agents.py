@@ -267,6 +267,20 @@ async def test_a_turn_with_an_agent_that_is_gone_gets_one_sentence(
     assert speech_of(await ask(hass, language=language)) == sentence
 
 
+async def test_an_agent_that_is_found_gone_by_a_turn_is_told(
+    hass: HomeAssistant, gateway: ScriptedGateway
+) -> None:
+    """The gateway's word that its configuration has changed may have been missed."""
+    introduce(gateway, "main", "cook")
+    entry = await load(hass, gateway, "main", "cook")
+    introduce(gateway, "cook")
+    gone = Refusal(code="INVALID_REQUEST", message='Agent "main" no longer exists in configuration')
+    gateway.script(Expect("agent", reply=gone))
+    await ask(hass)
+    await told(entry)
+    assert open_issues(hass).keys() == {MAIN}
+
+
 @pytest.mark.parametrize("end", ["remove agent", "unload", "remove entry"])
 async def test_the_issue_goes_with_the_agent_or_the_entry(
     hass: HomeAssistant, gateway: ScriptedGateway, end: str
