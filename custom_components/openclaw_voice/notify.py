@@ -1,5 +1,7 @@
 """Messages to an agent: it is told something, and nobody waits for what it makes of it."""
 
+import asyncio
+import math
 from typing import Final, override
 
 from homeassistant.components.notify import NotifyEntity
@@ -9,9 +11,10 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .assist.ask import ask
 from .assist.question import Question
+from .assist.run_limit import take_run
 from .coordinator import OpenClawConfigEntry
 from .entity import AgentEntity, async_add_to_agents
-from .exceptions import action_error
+from .exceptions import action_error, input_error
 
 PARALLEL_UPDATES = 0
 
@@ -39,8 +42,11 @@ class OpenClawNotifyEntity(AgentEntity, NotifyEntity):
         """Tell the agent something.
 
         Raises:
-            HomeAssistantError: It did not get there.
+            HomeAssistantError: It did not get there, or there were too many.
         """
+        # What an agent makes of one may be what sends the next.
+        if (wait := take_run(self.agent, asyncio.get_running_loop().time())) > 0:
+            raise input_error("too_many_runs", seconds=str(math.ceil(wait)))
         question = Question(
             text=f"{title}\n\n{message}" if title else message,
             language=self.hass.config.language,

@@ -4,11 +4,12 @@ import asyncio
 
 from homeassistant.components.notify import DOMAIN as NOTIFY, SERVICE_SEND_MESSAGE
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 
 from custom_components.openclaw_voice import notify
-from tests.fakes.frames import accepted, ended, response_ok, said, started
+from custom_components.openclaw_voice.assist.run_limit import RunLimit
+from tests.fakes.frames import accepted, answered, ended, response_ok, said, started
 from tests.fakes.gateway import Expect, ScriptedGateway, wait_for
 from tests.fakes.refusals import Refusal
 
@@ -76,3 +77,20 @@ async def test_a_message_that_does_not_get_there_is_an_error(
         await send(hass, "The washing is done.")
 
     assert caught.value.translation_key == "agent_not_found"
+
+
+async def test_messages_do_not_run_wild(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An automation may send one for whatever the agent made of the last."""
+    limit = RunLimit(runs=1)
+    monkeypatch.setattr(notify, "take_run", lambda _, now: limit.take(now))
+    await add_entry(hass, friendly)
+    friendly.script(Expect("agent", reply=accepted(), emit=answered("Noted.")))
+
+    await send(hass, "The washing is done.")
+    with pytest.raises(ServiceValidationError) as caught:
+        await send(hass, "The washing is done.")
+
+    assert caught.value.translation_key == "too_many_runs"
+    assert len(friendly.received("agent")) == 1
