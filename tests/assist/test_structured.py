@@ -136,7 +136,7 @@ def test_an_agent_is_told_what_to_mend() -> None:
 
 @pytest.mark.parametrize(
     ("age", "read"),
-    [("5", 5), ("5.0", 5.0), ('"7"', 7.0), ("true", 1.0)],
+    [("5", 5), ("5.0", 5.0), ('"7"', 7), ('"7.5"', 7.5)],
 )
 def test_a_whole_number_stays_one(age: str, read: float) -> None:
     """A selector makes a float of every number, and a number of what reads as one."""
@@ -144,6 +144,76 @@ def test_a_whole_number_stays_one(age: str, read: float) -> None:
 
     assert isinstance(person, dict)
     assert (type(person["age"]), person["age"]) == (type(read), read)
+
+
+@pytest.mark.parametrize("age", ["true", '"old"', '"[7]"', "1e999", "1" + "0" * 400, "[7]"])
+def test_what_is_no_number_is_none(age: str) -> None:
+    """Python would make one of most of them, and automations would count with it."""
+    [problem] = problems_of(f'{{"name": "Ann", "age": {age}}}')
+    assert problem == Problem(path="age", reason="expected a number")
+
+
+MAIL = Structure(
+    vol.Schema(
+        {
+            vol.Required("has_mail"): selector.BooleanSelector(),
+            vol.Optional("from"): selector.TextSelector(selector.TextSelectorConfig(multiple=True)),
+            vol.Optional("parcels"): selector.ObjectSelector(
+                selector.ObjectSelectorConfig(
+                    fields={"is_big": {"selector": {"boolean": {}}}}, multiple=True
+                )
+            ),
+        }
+    ),
+    llm.selector_serializer,
+)
+
+
+@pytest.mark.parametrize(
+    ("has_mail", "read"), [("true", True), ("false", False), ('"false"', False), ('" True"', True)]
+)
+def test_the_word_for_false_is_not_true(has_mail: str, read: bool) -> None:
+    """A selector takes any text for true."""
+    assert MAIL.read(f'{{"has_mail": {has_mail}}}') == {"has_mail": read}
+
+
+@pytest.mark.parametrize("has_mail", ["null", '"no"', '"unknown"', "0", "[]", "{}"])
+def test_what_is_neither_true_nor_false_is_asked_again(has_mail: str) -> None:
+    """Nothing is guessed for an automation."""
+    [problem] = problems_of(f'{{"has_mail": {has_mail}}}', MAIL)
+    assert problem == Problem(path="has_mail", reason="expected a boolean")
+
+
+def test_lists_and_objects_are_read_in_the_same_way() -> None:
+    """Wherever a field stands."""
+    parcels = [{"is_big": "false"}, {"is_big": True}]
+    assert MAIL.read(json.dumps({"has_mail": True, "parcels": parcels})) == {
+        "has_mail": True,
+        "parcels": [{"is_big": False}, {"is_big": True}],
+    }
+    [problem] = problems_of('{"has_mail": true, "parcels": [{"is_big": "very"}]}', MAIL)
+    assert problem.path == "parcels[0].is_big"
+
+
+def test_nothing_is_what_an_optional_field_may_be() -> None:
+    """Many models write out what they have nothing for."""
+    assert MAIL.read('{"has_mail": false, "from": null}') == {"has_mail": False}
+    paths = {problem.path for problem in problems_of('{"has_mail": null, "mood": null}', MAIL)}
+    assert paths == {"has_mail", "mood"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '```json\n{"has_mail": false}\n```\nNo, wait:\n```json\n{"has_mail": true}\n```',
+        'At first {"has_mail": false}, but then {"has_mail": true} it is.',
+        'Not {"has_mail": false}.\n```json\n{"has_mail": true}\n```\nSo not {"has_mail": false}.',
+    ],
+    ids=["fenced", "prose", "both"],
+)
+def test_who_thinks_aloud_is_read_to_the_end(answer: str) -> None:
+    """The last value was meant, and what is fenced more than what is not."""
+    assert MAIL.read(answer) == {"has_mail": True}
 
 
 def test_numbers_in_lists_stay_whole() -> None:

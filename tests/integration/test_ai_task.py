@@ -175,7 +175,7 @@ async def test_a_structure_that_stays_wrong_is_an_error(
 
     assert (error.translation_key, error.translation_placeholders) == (
         "wrong_form",
-        {"fields": "name, age"},
+        {"fields": "age, name"},
     )
     assert "secret" not in str(error)
 

@@ -1,8 +1,10 @@
 """An answer in a form that was asked for: how to ask, and what came of it (pure)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 import json
+import math
 import re
 from typing import Any, Final
 
@@ -29,6 +31,7 @@ ASK_AGAIN: Final = (
 NO_JSON: Final = "there was no JSON value in it"
 
 _FENCED: Final = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
+_BOOLEANS: Final = {"true": True, "false": False}
 _VALUE: Final = re.compile(r"[\[{]")
 
 
@@ -83,21 +86,36 @@ class Structure:
     def read(self, answer: str) -> object:
         """Return the value in an answer, as the schema makes it.
 
-        Fences and prose around the JSON are passed over.
+        Fences and prose around the JSON are passed over. Of several values in fences, or in prose,
+        the last one that matches counts: who thinks aloud ends with what was meant.
 
         Raises:
             UnstructuredAnswerError: No JSON value in it matches.
         """
         closest: UnstructuredAnswerError | None = None
-        for value in _values_in(answer[:MAX_TEXT]):
-            try:
-                return _whole_numbers(value, self._schema(value))
-            except vol.Invalid as err:
-                error = UnstructuredAnswerError(_problems_of(err))
-            # A number in prose, as in a footnote, is JSON, too; fields tell what was meant.
-            if closest is None or (error.fields and not closest.fields):
-                closest = error
+        for values in _values_in(answer[:MAX_TEXT]):
+            for value in reversed(values):
+                try:
+                    return self._read_value(value)
+                except UnstructuredAnswerError as err:
+                    # A number in prose, as in a footnote, is JSON, too; fields tell what was meant.
+                    if closest is None or (err.fields and not closest.fields):
+                        closest = err
         raise closest or UnstructuredAnswerError((Problem(path="", reason=NO_JSON),))
+
+    def _read_value(self, value: object) -> object:
+        """Return a value as the schema makes it, or raise `UnstructuredAnswerError`."""
+        problems: list[Problem] = []
+        meant = _as_described(value, self._described, [], problems)
+        made: object = None
+        try:
+            made = self._schema(meant)
+        except vol.Invalid as err:
+            noted = {problem.path for problem in problems}
+            problems += [problem for problem in _problems_of(err) if problem.path not in noted]
+        if problems:
+            raise UnstructuredAnswerError(tuple(problems))
+        return _whole_numbers(meant, made)
 
 
 def ask_again(error: UnstructuredAnswerError) -> str:
@@ -109,14 +127,19 @@ def ask_again(error: UnstructuredAnswerError) -> str:
     return "\n".join([ASK_AGAIN, *lines])
 
 
-def _values_in(text: str) -> Iterator[object]:
-    """Yield the JSON values of a text: all of it, what is fenced, what stands in prose."""
+def _values_in(text: str) -> Iterator[list[object]]:
+    """Yield the JSON values of a text: all of it, then what is fenced, then what stands in prose."""
+    for candidates in ([text], _FENCED.findall(text)):
+        values: list[object] = []
+        for candidate in candidates[-MAX_ATTEMPTS:]:
+            with suppress(ValueError, RecursionError):
+                values.append(_Decoder().decode(candidate.strip()))
+        yield values
+    yield list(_values_in_prose(text))
+
+
+def _values_in_prose(text: str) -> Iterator[object]:
     decoder = _Decoder()
-    for candidate in (text, *_FENCED.findall(text)):
-        try:
-            yield decoder.decode(candidate.strip())
-        except ValueError, RecursionError:
-            continue
     position = 0
     for _ in range(MAX_ATTEMPTS):
         if (found := _VALUE.search(text, position)) is None:
@@ -129,6 +152,62 @@ def _values_in(text: str) -> Iterator[object]:
             yield value
 
 
+def _as_described(
+    value: object, described: Mapping[str, Any], path: list[str | int], problems: list[Problem]
+) -> object:
+    """Return what a value says, of the types it is to have.
+
+    Selectors take whatever Python can make of it, for which `"false"` is true. What has another
+    type is noted in `problems`.
+
+    Args:
+        value: As it was written.
+        described: JSON schema.
+        path: Where in the whole it stands.
+        problems: Is added to.
+    """
+    match value, described:
+        case dict(), {"type": "object", "properties": dict(properties)}:
+            required = described.get("required", ())
+            return {
+                name: _as_described(item, properties.get(name, {}), [*path, name], problems)
+                for name, item in value.items()
+                # Many models write out what they have nothing for.
+                if item is not None or name in required or name not in properties
+            }
+        case list(), {"type": "array", "items": dict(items)}:
+            return [
+                _as_described(item, items, [*path, index], problems)
+                for index, item in enumerate(value)
+            ]
+        case _, {"type": "boolean"}:
+            read = _BOOLEANS.get(value.strip().lower(), value) if isinstance(value, str) else value
+            is_right = isinstance(read, bool)
+        case _, {"type": "number" | "integer"}:
+            read = _number(value)
+            is_right = read is not None
+        case _:
+            return value
+    if not is_right:
+        problems.append(Problem(path=_path_of(path), reason=f"expected a {described['type']}"))
+    return read
+
+
+def _number(value: object) -> int | float | None:
+    """Return a number, also one that was written as a text; None when it is none JSON has."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError, RecursionError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    with suppress(OverflowError):
+        if math.isfinite(value):
+            return value
+    return None
+
+
 def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
@@ -138,7 +217,7 @@ def _problems_of(error: vol.Invalid) -> tuple[Problem, ...]:
     return tuple(Problem(path=_path_of(each.path), reason=each.error_message) for each in errors)
 
 
-def _path_of(parts: list[Any]) -> str:
+def _path_of(parts: Sequence[Any]) -> str:
     """Return a path as people write it."""
     path = ""
     for part in parts:
