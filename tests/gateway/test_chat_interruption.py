@@ -213,3 +213,34 @@ async def test_run_given_up_while_the_gateway_is_away_is_not_looked_for(
         await gateway.start()
         assert await rest == [STOPPED]
     assert len(gateway.received("agent")) == 1
+
+
+async def test_run_aborted_before_it_is_entered_is_not_sent(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """There is nothing to stop on the gateway, and nothing starts there afterwards."""
+    run = ask(client)
+    await run.abort()
+    assert await final_of(run) == ChatFinal(outcome=RunOutcome.ABORTED)
+    assert not gateway.received("agent")
+    assert not gateway.received("chat.abort")
+
+
+async def test_run_aborted_while_it_waits_for_another_is_not_sent(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """Whoever says "stop" then means this one, too."""
+    may_end = asyncio.Event()
+    gateway.script(
+        SPEAKING, Expect("chat.abort", emit=[wait_for(may_end), aborted(), abort_response()])
+    )
+    async with ask(client) as first:
+        await first_word(first)
+        second = ask(client)
+        answer = asyncio.create_task(final_of(second))
+        await gateway.wait_for_request("chat.abort")
+        await second.abort()
+        may_end.set()
+        assert (await answer).outcome is RunOutcome.ABORTED
+    assert len(gateway.received("agent")) == 1
+    assert client.chat.live_runs == 0

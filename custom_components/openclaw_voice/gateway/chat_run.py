@@ -57,6 +57,9 @@ class ChatRun:
         self._patience = patience
         self._patient_since = self.link.now()
         self._is_abandoned = False
+        self._may_run = is_resumed
+        """The gateway may know of it."""
+
         self._is_running_there: bool | None = None
         self._lost_at = 0.0
         self._recovery: asyncio.Timeout | None = None
@@ -92,6 +95,9 @@ class ChatRun:
         if self._client.is_stopped:
             # There is a connection only until what ran before has been aborted.
             raise NotConnectedError("the client is being stopped")
+        if self.link.reader.has_ended:
+            return self  # It was aborted before there was anything to send it with.
+        self._may_run = True
         self._patient_since = self.link.last_frame_at = self.link.now()
         self._client.chat.register(self)
         if self.link.is_resumed:
@@ -164,10 +170,14 @@ class ChatRun:
     async def abort(self) -> None:
         """Stop the run on the gateway and wait until it has ended. May be called again.
 
+        A run that was not sent yet will not be sent any more; it ends without a text.
+
         Raises:
             RunTimeoutError: It has not ended within `ABORT_LIMIT` seconds.
             GatewayError: The gateway could not be asked.
         """
+        if not self._may_run:
+            self.link.give_up()
         if self.link.reader.has_ended or not await self._ask_to_abort():
             return
         try:
