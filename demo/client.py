@@ -191,6 +191,15 @@ class HomeAssistantClient:
         await self.call("assist_pipeline/pipeline/set_preferred", pipeline_id=pipeline_id)
         return pipeline_id
 
+    async def subscribe(self, event_type: str) -> AsyncGenerator[JsonObject]:
+        """Subscribe to a type of events; what is returned yields the data of each, for ever.
+
+        No other command may be run meanwhile.
+        """
+        request_id = await self._send("subscribe_events", {"event_type": event_type})
+        await self._result("subscribe_events", request_id)
+        return self._events(request_id)
+
     async def ask(
         self, text: str, *, pipeline_id: str | None = None, conversation_id: str | None = None
     ) -> AsyncGenerator[TurnEvent]:
@@ -298,6 +307,12 @@ class HomeAssistantClient:
             **{**WITHOUT_VOICE, **(voice or {})},
         )
         return str(created["id"])
+
+    async def _events(self, request_id: int) -> AsyncGenerator[JsonObject]:
+        """Yield the data of the events of a subscription."""
+        while True:
+            message = await self._receive("subscribe_events", request_id, limit=TURN_LIMIT)
+            yield message["event"]["data"]
 
     async def _wait_for_event(
         self, request_id: int, is_last: Callable[[JsonObject], bool], *, limit: float

@@ -13,7 +13,7 @@ question instead; it ends with its line:
     MODEL:NO_REPLY              the word with which an agent keeps silent
     MODEL:EMPTY                 no text at all
     MODEL:FAIL <status>         an HTTP error
-    MODEL:HANG <seconds>        nothing for so long, then a word
+    MODEL:HANG <seconds> <text> nothing for so long, then the text; without one, a word
 
 A question that is spoken cannot hold one: then a test teaches beforehand which words stand for which directive.
 """
@@ -192,9 +192,17 @@ def _scripted(name: str, argument: str) -> Reply:
         case "FAIL":
             return Fail(status=int(fields[0]))
         case "HANG":
-            return Hang(seconds=float(fields[0]))
+            return _hang(argument)
         case _:
             return Say(pieces=words(f"This model knows no directive {name}."))
+
+
+def _hang(argument: str) -> Hang:
+    """Return a reply that comes late, with a text or without one."""
+    seconds, _, text = argument.partition(" ")
+    if not text:
+        return Hang(seconds=float(seconds))
+    return Hang(seconds=float(seconds), pieces=words(text.strip()))
 
 
 def _sentences(count: int, word: str) -> str:

@@ -34,13 +34,28 @@ class SpokenTurnRunner:
     """Runs one turn; iterate `events`, then read `turn`."""
 
     def __init__(
-        self, client: HomeAssistantClient, pipeline_id: str, *, conversation_id: str | None = None
+        self,
+        client: HomeAssistantClient,
+        pipeline_id: str,
+        *,
+        conversation_id: str | None = None,
+        device_id: str | None = None,
     ) -> None:
-        """Prepare a turn at a pipeline that hears and speaks, in a new conversation by default."""
+        """Prepare a turn at a pipeline that hears and speaks.
+
+        Args:
+            client: A client of the Home Assistant.
+            pipeline_id: The pipeline.
+            conversation_id: A new one by default.
+            device_id: The device that asks, such as that of a satellite; none by default.
+        """
         self._client = client
-        self._target: JsonObject = {"pipeline": pipeline_id}
-        if conversation_id:
-            self._target["conversation_id"] = conversation_id
+        target = {"pipeline": pipeline_id, "conversation_id": conversation_id}
+        self._target: JsonObject = {
+            name: value
+            for name, value in (target | {"device_id": device_id}).items()
+            if value is not None
+        }
         self._start = 0.0
         self._content = bytearray()
         self.turn = SpokenTurn()

@@ -287,3 +287,18 @@ async def test_a_pipeline_with_the_agent_is_taken_before_one_is_made() -> None:
         assert await client.prefer_agent(AGENT, name="OpenClaw") == "p1"
         assert await client.prefer_agent("conversation.other", name="OpenClaw") == "p2"
     assert preferred == ["p1", "p2"]
+
+
+async def test_events_of_a_type_are_followed() -> None:
+    """Their data comes as they do; the subscription is made before anything else happens."""
+    asked: list[object] = []
+
+    def subscribe(command: JsonObject) -> list[JsonObject]:
+        asked.append(command["event_type"])
+        return [result(), *(event({"data": {"number": number}}) for number in (1, 2))]
+
+    async with home_assistant({"subscribe_events": subscribe}) as client:
+        events = await client.subscribe("something")
+        assert asked == ["something"]
+        assert [await anext(events), await anext(events)] == [{"number": 1}, {"number": 2}]
+        await events.aclose()

@@ -176,6 +176,9 @@ def test_failures_are_scripted_too() -> None:
     """A status and a silence can be asked for."""
     assert reply_to(first_turn("MODEL:FAIL 503")) == Fail(status=503)
     assert reply_to(first_turn("MODEL:HANG 1.5")) == Hang(seconds=1.5)
+    assert reply_to(first_turn("MODEL:HANG 2 It is done.")) == Hang(
+        seconds=2, pieces=("It", " is", " done.")
+    )
 
 
 @pytest.mark.parametrize("text", ["", "one", " leading", "trailing ", "a\n\nb  c"])
