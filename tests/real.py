@@ -152,8 +152,10 @@ async def real_gateway(_gateway_process: GatewayProcess, socket_enabled: None) -
 
 
 @pytest.fixture
-def real_home_assistant(
+async def real_home_assistant(
     _home_assistant_process: HomeAssistantProcess, socket_enabled: None
 ) -> HomeAssistantProcess:
-    """Return the real Home Assistant, running."""
+    """Return the real Home Assistant, running. A test may stop it, too."""
+    if not _home_assistant_process.is_running:
+        await _home_assistant_process.start()
     return _home_assistant_process

@@ -10,44 +10,29 @@ from demo.client import HomeAssistantClient
 from demo.gateway import GatewayProcess
 from demo.home_assistant import HomeAssistantProcess
 from demo.stage import PIPELINE_NAME, Agent, add_gateway
-from demo.turn import Delta, MessageStarted, TurnEnded
 from demo.voice.pipeline import prefer_voice
 from demo.voice.room import SatelliteEntity, add_satellite
 from demo.voice.satellite import Satellite
 from demo.voice.server import VoiceServer
 
-COMPLAINT = re.compile(r"^\S+ \S+ (WARNING|ERROR|CRITICAL) .*\[custom_components\.openclaw_voice")
+from .aloud import LateAnswers, Room, late_answers
+from .heard import Heard, heard
+from .subentry_flow import Options
+
+COMPLAINT = re.compile(
+    r"^\S+ \S+ (WARNING|ERROR|CRITICAL) .*(\[custom_components\.openclaw_voice|openclaw_voice.* task)"
+    r"|Detected (that custom integration|blocking call|.* custom integration) .*openclaw_voice"
+)
 VOICE_PIPELINE_NAME = f"{PIPELINE_NAME} aloud"
+PACE = 0.2
+"""Satellites play five times as fast as people listen, where only words count."""
+
 OUR_CODE = re.compile(r'File ".*custom_components/openclaw_voice/')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """What a client of Assist got in one turn."""
-
-    messages: tuple[str, ...]
-    deltas: tuple[Delta, ...]
-    end: TurnEnded
 
 
 async def ask(client: HomeAssistantClient, text: str, **fields: str) -> Heard:
     """Ask through the preferred pipeline and return what came."""
-    messages: list[str] = []
-    deltas: list[Delta] = []
-    end: TurnEnded | None = None
-    async for event in client.ask(text, **fields):
-        match event:
-            case MessageStarted():
-                messages.append("")
-            case Delta():
-                messages[-1] += event.text
-                deltas.append(event)
-            case TurnEnded():
-                end = event
-            case _:
-                pass
-    assert end is not None, "the pipeline ended without an answer"
-    return Heard(messages=tuple(filter(None, messages)), deltas=tuple(deltas), end=end)
+    return await heard(client.ask(text, **fields))
 
 
 @pytest.fixture
@@ -90,11 +75,86 @@ async def bedroom(
     return await add_satellite(client, other_satellite, area="Bedroom")
 
 
+@pytest.fixture
+def kitchen_room(
+    client: HomeAssistantClient,
+    kitchen: SatelliteEntity,
+    satellite: Satellite,
+    voice_server: VoiceServer,
+    voice_pipeline: str,
+) -> Room:
+    """Return the kitchen, whose satellite plays faster than people listen."""
+    satellite.pace = PACE
+    return Room(
+        client=client,
+        entity=kitchen,
+        satellite=satellite,
+        voice=voice_server,
+        pipeline_id=voice_pipeline,
+    )
+
+
+@pytest.fixture
+def bedroom_room(
+    client: HomeAssistantClient,
+    bedroom: SatelliteEntity,
+    other_satellite: Satellite,
+    voice_server: VoiceServer,
+    voice_pipeline: str,
+) -> Room:
+    """Return the bedroom."""
+    return Room(
+        client=client,
+        entity=bedroom,
+        satellite=other_satellite,
+        voice=voice_server,
+        pipeline_id=voice_pipeline,
+    )
+
+
+@pytest.fixture
+async def options(
+    client: HomeAssistantClient, agent: Agent, real_home_assistant: HomeAssistantProcess
+) -> AsyncGenerator[Options]:
+    """Return the options of our agent; what a test changes is taken back."""
+    options = Options(client, agent)
+    yield options
+    async with real_home_assistant.connect() as later:
+        await options.take_back(later)
+
+
+@pytest.fixture
+async def late(
+    agent: Agent, real_home_assistant: HomeAssistantProcess
+) -> AsyncGenerator[LateAnswers]:
+    """Return the events about late answers."""
+    async with late_answers(real_home_assistant) as seen:
+        yield seen
+
+
+@dataclass(slots=True)
+class Log:
+    """What Home Assistant has logged since somebody looked last."""
+
+    home: HomeAssistantProcess
+    position: int = 0
+
+    def complaints(self) -> list[str]:
+        """Return the lines with a warning, an error or a traceback of the integration."""
+        added = self.home.log_path.read_bytes()[self.position :]
+        self.position += len(added)
+        lines = added.decode(errors="replace").splitlines()
+        return [line for line in lines if COMPLAINT.search(line) or OUR_CODE.search(line)]
+
+
+@pytest.fixture(scope="session")
+def _log(_home_assistant_process: HomeAssistantProcess) -> Log:
+    """Return the log from its begin on: its first test also answers for the start."""
+    return Log(_home_assistant_process)
+
+
 @pytest.fixture(autouse=True)
-def no_complaints(real_home_assistant: HomeAssistantProcess) -> Generator[None]:
+def no_complaints(_log: Log) -> Generator[None]:
     """Fail a test during which the integration logged a warning, an error or a traceback."""
-    log = real_home_assistant.log_path
-    start = log.stat().st_size
     yield
-    added = log.read_bytes()[start:].decode(errors="replace").splitlines()
-    assert [line for line in added if COMPLAINT.search(line) or OUR_CODE.search(line)] == []
+    assert _log.complaints() == []

@@ -1,0 +1,160 @@
+"""Questions from the place of a satellite whose words are known exactly, and what is said there."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+import secrets
+import time
+
+from demo.client import HomeAssistantClient, HomeAssistantError, JsonObject
+from demo.home_assistant import HomeAssistantProcess
+from demo.voice.room import SatelliteEntity
+from demo.voice.satellite import Playback, Satellite, text_of
+from demo.voice.server import VoiceServer
+from demo.voice.spoken_turn import SpokenTurnRunner
+
+from .heard import Heard, heard
+
+LATE_ANSWER = "openclaw_voice_late_answer"
+HOLDING = "I will tell you as soon as I know."
+"""How every holding phrase ends."""
+
+EVENT_LIMIT = 60.0
+"""Seconds until an event must have come."""
+
+_SYLLABLES = ("ba", "do", "fi", "ga", "ki", "lu", "me", "no", "pa", "ru", "so", "ta", "vi", "zo")
+
+
+def new_word() -> str:
+    """Return a word that was not said before: text-to-speech makes the sound of a text only once."""
+    return "".join(secrets.choice(_SYLLABLES) for _ in range(6)).capitalize()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A room with a satellite: who asks there is heard there."""
+
+    client: HomeAssistantClient
+    entity: SatelliteEntity
+    satellite: Satellite
+    voice: VoiceServer
+    pipeline_id: str
+
+    async def ask(self, text: str, conversation_id: str | None = None) -> SaidAloud:
+        """Ask exactly this with the satellite's device, and have the answer spoken."""
+        known = len(self.voice.spoken)
+        runner = SpokenTurnRunner(
+            self.client,
+            self.pipeline_id,
+            conversation_id=conversation_id,
+            device_id=self.entity.device_id,
+        )
+        turn = await heard(runner.events_of_text(text))
+        return SaidAloud(
+            turn=turn, given=tuple(spoken.text for spoken in self.voice.spoken[known:])
+        )
+
+    async def wait_for_announcement(self, *words: str, after: int = 0) -> Playback:
+        """Wait until something with these words has been announced."""
+        return await self.satellite.wait_for_playback(
+            after=after, is_wanted=lambda playback: self._has(playback, words)
+        )
+
+    def announcements(self, *words: str) -> Sequence[str]:
+        """Return the texts with these words that have been announced."""
+        return [
+            text_of(playback, self.voice) or ""
+            for playback in self.satellite.playbacks
+            if self._has(playback, words)
+        ]
+
+    def _has(self, playback: Playback, words: Sequence[str]) -> bool:
+        text = text_of(playback, self.voice) or ""
+        return playback.is_announcement and all(word in text for word in words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidAloud:
+    """One turn as people heard it."""
+
+    turn: Heard
+    given: tuple[str, ...]
+    """The texts that text-to-speech was given."""
+
+    @property
+    def answer(self) -> str:
+        """What Assist says the answer is."""
+        return self.turn.end.answer
+
+    @property
+    def conversation_id(self) -> str:
+        """What the next turn names to go on."""
+        return self.turn.end.conversation_id
+
+    @property
+    def seconds(self) -> float:
+        """How long the turn took."""
+        return self.turn.end.seconds
+
+
+@dataclass(slots=True)
+class LateAnswers:
+    """The events about late answers, as they come."""
+
+    events: list[JsonObject] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    """When each came, on the clock of `time.monotonic`."""
+
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def wait_for(
+        self, is_wanted: Callable[[JsonObject], bool], *, limit: float = EVENT_LIMIT
+    ) -> JsonObject:
+        """Return the first event that is wanted.
+
+        Raises:
+            TimeoutError: There is none after `limit` seconds.
+        """
+        async with asyncio.timeout(limit):
+            async with self.changed:
+                await self.changed.wait_for(lambda: any(map(is_wanted, self.events)))
+        return next(filter(is_wanted, self.events))
+
+    def time_of(self, event: JsonObject) -> float:
+        """Return when an event came."""
+        return self.times[self.events.index(event)]
+
+
+@asynccontextmanager
+async def late_answers(home: HomeAssistantProcess) -> AsyncGenerator[LateAnswers]:
+    """Collect the events about late answers while the block lasts, or Home Assistant runs."""
+    seen = LateAnswers()
+    async with home.connect() as client:
+        events = await client.subscribe(LATE_ANSWER)
+
+        async def collect() -> None:
+            with suppress(HomeAssistantError):
+                async with aclosing(events):
+                    async for data in events:
+                        async with seen.changed:
+                            seen.events.append(data)
+                            seen.times.append(time.monotonic())
+                            seen.changed.notify_all()
+
+        collecting = asyncio.create_task(collect(), name="late answers")
+        try:
+            yield seen
+        finally:
+            collecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await collecting
+
+
+async def act(client: HomeAssistantClient, action: str, **data: object) -> JsonObject:
+    """Run one of our actions and return its response."""
+    answer = await client.rest(
+        "POST", f"/api/services/openclaw_voice/{action}?return_response", data
+    )
+    response: JsonObject = answer["service_response"]
+    return response

@@ -1,0 +1,35 @@
+"""What a client of Assist got in one turn."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from demo.turn import Delta, MessageStarted, TurnEnded, TurnEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a client of Assist got in one turn."""
+
+    messages: tuple[str, ...]
+    deltas: tuple[Delta, ...]
+    end: TurnEnded
+
+
+async def heard(events: AsyncIterator[TurnEvent]) -> Heard:
+    """Follow a turn to its end and return what came."""
+    messages: list[str] = []
+    deltas: list[Delta] = []
+    end: TurnEnded | None = None
+    async for event in events:
+        match event:
+            case MessageStarted():
+                messages.append("")
+            case Delta():
+                messages[-1] += event.text
+                deltas.append(event)
+            case TurnEnded():
+                end = event
+            case _:
+                pass
+    assert end is not None, "the pipeline ended without an answer"
+    return Heard(messages=tuple(filter(None, messages)), deltas=tuple(deltas), end=end)

@@ -1,0 +1,150 @@
+"""Adds agents and changes their options through the subentry flow, as the frontend does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from demo.client import HomeAssistantClient
+from demo.gateway import GatewayProcess
+from demo.process import POLL_INTERVAL
+from demo.stage import Agent
+
+PATH = "/api/config/config_entries/subentries/flow"
+AGENT = "agent"
+LISTED_LIMIT = 30.0
+"""Seconds until the gateway has noticed a change of its configuration."""
+
+type JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """The page of an agent's options, as it is shown."""
+
+    flow_id: str
+    told: str
+    """What the agent is told, as the page says."""
+
+    sections: Mapping[str, Mapping[str, object]]
+    """What every field holds, by section and name; None where it is empty."""
+
+    @classmethod
+    def of(cls, step: JsonObject) -> Form:
+        """Read a step of the flow."""
+        assert step["type"] == "form", step
+        assert step["step_id"] == "options", step
+        assert not step["errors"], step
+        sections = {
+            section["name"]: {field["name"]: _held(field) for field in section["schema"]}
+            for section in step["data_schema"]
+        }
+        told = step["description_placeholders"]["told"]
+        return cls(flow_id=step["flow_id"], told=told, sections=sections)
+
+    def filled_in(self, changes: Mapping[str, object]) -> JsonObject:
+        """Return what is sent when these fields are changed and the others left as they are."""
+        left = dict(changes)
+        typed = {
+            name: {
+                key: value
+                for key, held in fields.items()
+                if (value := left.pop(key, held)) is not None
+            }
+            for name, fields in self.sections.items()
+        }
+        assert not left, f"the form has no field {', '.join(left)}"
+        return typed
+
+    def held(self, name: str) -> object:
+        """Return what one field holds."""
+        return next(fields[name] for fields in self.sections.values() if name in fields)
+
+
+@dataclass(slots=True)
+class Options:
+    """The options of one agent; what a test changes can be taken back."""
+
+    client: HomeAssistantClient
+    agent: Agent
+    before: dict[str, object] = field(default_factory=dict)
+
+    async def change(self, **changes: object) -> None:
+        """Change some options; the next turn uses them."""
+        form = await self.open()
+        for name in changes:
+            self.before.setdefault(name, form.held(name))
+        await self.send(form, changes)
+
+    async def open(self) -> Form:
+        """Open the page of the options."""
+        rows = await self.client.agents_of(self.agent.entry_id)
+        (row,) = [row for row in rows if row["entity_id"] == self.agent.entity_id]
+        body = {
+            "handler": [self.agent.entry_id, AGENT],
+            "subentry_id": row["config_subentry_id"],
+        }
+        return Form.of(await self.client.rest("POST", PATH, body))
+
+    async def send(self, form: Form, changes: Mapping[str, object]) -> None:
+        """Send the page."""
+        path = f"{PATH}/{form.flow_id}"
+        end = await self.client.rest("POST", path, form.filled_in(changes))
+        assert end["reason"] == "reconfigure_successful", end
+
+    async def take_back(self, client: HomeAssistantClient) -> None:
+        """Give what was changed the values it had."""
+        self.client = client
+        if self.before:
+            await self.send(await self.open(), self.before)
+            self.before.clear()
+
+
+async def add_agent(
+    client: HomeAssistantClient, first: Agent, gateway: GatewayProcess, name: str
+) -> Agent:
+    """Have the gateway make an agent, unless it has it, and add it from the list of agents."""
+    agent = Agent(entry_id=first.entry_id, entity_id=f"conversation.{name}")
+
+    async def is_added() -> bool:
+        rows = await client.agents_of(first.entry_id)
+        return agent.entity_id in {row["entity_id"] for row in rows}
+
+    async def is_offered() -> bool:
+        return _offers(await _begin(client, first), name)
+
+    if not await is_added():
+        if not await is_offered():
+            folder = str(gateway.folder / f"workspace-{name}")
+            await gateway.command("agents", "add", name, "--workspace", folder, "--non-interactive")
+            await _eventually(is_offered)
+        step = await _begin(client, first)
+        step = await client.rest("POST", f"{PATH}/{step['flow_id']}", {"agent_id": name})
+        form = Form.of(step)
+        end = await client.rest("POST", f"{PATH}/{form.flow_id}", form.filled_in({}))
+        assert end["type"] == "create_entry", end
+        await _eventually(is_added)
+    await client.wait_for_state(agent.entity_id, lambda state: state != "unavailable")
+    return agent
+
+
+async def _eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something is so that nobody tells of."""
+    async with asyncio.timeout(LISTED_LIMIT):
+        while not await is_so():  # noqa: ASYNC110  neither program tells when it has read its files
+            await asyncio.sleep(POLL_INTERVAL)
+
+
+async def _begin(client: HomeAssistantClient, first: Agent) -> JsonObject:
+    step: JsonObject = await client.rest("POST", PATH, {"handler": [first.entry_id, AGENT]})
+    return step
+
+
+def _offers(step: JsonObject, name: str) -> bool:
+    """Whether the form with the agents that can be added is shown, and has this one."""
+    return step.get("step_id") == "user" and name in str(step["data_schema"])
+
+
+def _held(field: JsonObject) -> object:
+    """Return what a field of a form holds."""
+    return field.get("default", (field.get("description") or {}).get("suggested_value"))
