@@ -10,7 +10,7 @@ from .source import FILES, ROOT, imports_of, name_of
 
 PACKAGE = "custom_components.openclaw_voice"
 GATEWAY = [path for path in FILES if path.parent == ROOT / "gateway"]
-ROOMS = [path for path in FILES if path.parent.name in ("assist", "outbox")]
+ROOMS = [path for path in FILES if name_of(path).startswith(("assist/", "outbox/"))]
 ROOMS_BELOW = {"assist": ("assist", "outbox", "gateway"), "outbox": ("outbox", "gateway")}
 PURE = [
     ROOT / "assist" / "session_key.py",
@@ -64,7 +64,7 @@ def test_the_gateway_client_knows_nothing_above_it(path: Path) -> None:
 @pytest.mark.parametrize("path", ROOMS, ids=name_of)
 def test_rooms_import_neither_flat_files_nor_rooms_above(path: Path) -> None:
     """What a room needs of them is passed in; a turn hands its run to the outbox, never back."""
-    below = tuple(f"{PACKAGE}.{room}" for room in ROOMS_BELOW[path.parent.name])
+    below = tuple(f"{PACKAGE}.{room}" for room in ROOMS_BELOW[name_of(path).split("/")[0]])
     above = [
         name for name in imports_of(path) if name.startswith(PACKAGE) and not name.startswith(below)
     ]
