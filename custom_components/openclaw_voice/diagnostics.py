@@ -10,12 +10,15 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_URL, __version__ as home_assistant_version
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.loader import async_get_integration
 
-from .const import CONF_SCOPES, DOMAIN, SUBENTRY_AGENT
+from .agents import agents_of
+from .assist.options import AgentOptions
+from .const import CONF_AGENT_ID, CONF_SCOPES, DOMAIN
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .gateway.client import ClientSnapshot, GatewayClient
 from .gateway.errors import GatewayError, NotConnectedError
@@ -47,12 +50,13 @@ async def async_get_config_entry_diagnostics(
             "source": entry.source,
             "version": entry.version,
             "data": async_redact_data(entry.data, entry.data.keys() - _HARMLESS),
-            "agents": sum(
-                subentry.subentry_type == SUBENTRY_AGENT for subentry in entry.subentries.values()
-            ),
+            "agents": len(agents_of(entry)),
         },
         "address": _address(entry.data[CONF_URL]),
         "client": None if coordinator is None else _client(coordinator.client),
+        "agents": [_agent(subentry, coordinator) for subentry in agents_of(entry)],
+        "memory": None if coordinator is None else coordinator.memory.counts(),
+        "late_answers": None if coordinator is None else _late_answers(coordinator),
     }
 
 
@@ -72,6 +76,36 @@ def _client(client: GatewayClient) -> dict[str, Any]:
         "live_runs": client.chat.live_runs,
         "anomalies": dict(_anomalies(client)),
         "journal": [asdict(happening) for happening in client.journal],
+    }
+
+
+def _agent(subentry: ConfigSubentry, coordinator: GatewayCoordinator | None) -> dict[str, Any]:
+    """Return how an agent is used: neither its name nor anything people have written for it."""
+    options = AgentOptions.from_data(subentry.data)
+    agent = None if coordinator is None else coordinator.agents.get(subentry.subentry_id)
+    agent_id = subentry.data[CONF_AGENT_ID]
+    return {
+        "options": options.as_data()
+        | {
+            "instructions": len(options.instructions),
+            "holding_phrases": len(options.holding_phrases),
+            "fallback": [entity_id.partition(".")[0] for entity_id in options.fallback],
+            "model": redact(options.model or "") or None,
+            "thinking": redact(options.thinking or "") or None,
+        },
+        "is_vanished": coordinator is not None and coordinator.directory.is_vanished(agent_id),
+        "turns": None if agent is None else agent.turns,
+        "open_turns": None if agent is None else len(agent.open_turns),
+    }
+
+
+def _late_answers(coordinator: GatewayCoordinator) -> dict[str, Any]:
+    """Return how many there are of each kind, and why some failed."""
+    answers = coordinator.outbox.all()
+    return {
+        "statuses": Counter(answer.status.value for answer in answers),
+        "errors": Counter(redact(answer.error) for answer in answers if answer.error is not None),
+        "unannounced": sum(not answer.is_announced for answer in answers),
     }
 
 

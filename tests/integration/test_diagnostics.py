@@ -1,11 +1,12 @@
 """What a user hands over when something does not work: enough to help, and nothing secret."""
 
+import asyncio
 import json
 from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED
 from homeassistant.const import CONF_TOKEN, CONF_URL
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 import pytest
@@ -28,12 +29,27 @@ from custom_components.openclaw_voice.gateway.errors import (
     RequestError,
 )
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
-from tests.fakes.frames import accepted, hello_ok, said, started
+from tests.fakes.frames import (
+    accepted,
+    failed as told_failed,
+    hello_ok,
+    response_failed,
+    said,
+    started,
+)
 from tests.fakes.gateway import Expect, ScriptedGateway, raw
 from tests.fakes.refusals import PairingRequest, pairing_required, token_mismatch
 
 from .connection import in_state, lose, reconnect
-from .support import GATEWAY_ID, add_entry, agent_subentry, ask, make_entry, state_change
+from .support import (
+    GATEWAY_ID,
+    WAIT_LIMIT,
+    add_entry,
+    agent_subentry,
+    ask,
+    make_entry,
+    state_change,
+)
 from .test_setup import ABORT
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -249,3 +265,57 @@ def test_facts_of_an_error_are_told_but_not_its_text() -> None:
         "category": "request_refused",
         "code": "token=***",
     }
+
+
+async def test_agents_and_what_they_owe(
+    hass: HomeAssistant, friendly: ScriptedGateway, hass_client: ClientSessionGenerator
+) -> None:
+    """How they are set up and how many answers are open; nothing that people wrote or said."""
+    options = {
+        "scope": "satellite",
+        "instructions": QUESTION,
+        "holding_phrases": [QUESTION, ANSWER],
+        "fallback": ["assist_satellite.planted_path", "notify.planted_path"],
+        "thinking": "high",
+        "patience": 5.0,
+    }
+    entry = make_entry(hass, friendly, AGENT_NAME, options={AGENT_NAME: options})
+    await hass.config_entries.async_setup(entry.entry_id)
+    agent = {"agent": "conversation.planted_agent"}
+    emit = [started(), told_failed("No.", kind="refusal"), response_failed()]
+    friendly.script(Expect("agent", reply=accepted(), emit=emit))
+    ended = asyncio.Event()
+    hass.bus.async_listen_once("openclaw_voice_late_answer", callback(lambda _: ended.set()))
+    for action, data in (
+        ("ask", {"message": QUESTION, "wait": False, "session": QUESTION}),
+        ("new_conversation", {"session": QUESTION}),
+        ("new_conversation", {"satellite": "assist_satellite.planted_path"}),
+    ):
+        await hass.services.async_call(DOMAIN, action, agent | data, blocking=True)
+    entry.runtime_data.memory.choose_agent("assist_satellite.planted_path", "subentry-main")
+    async with asyncio.timeout(WAIT_LIMIT):
+        await ended.wait()
+
+    data = await download(hass, hass_client, entry)
+
+    [shown] = data["agents"]
+    assert shown["turns"] == 1
+    assert shown["open_turns"] == 0
+    assert shown["is_vanished"] is True
+    assert shown["options"]["scope"] == "satellite"
+    assert shown["options"]["instructions"] == len(QUESTION)
+    assert shown["options"]["holding_phrases"] == 2
+    assert shown["options"]["fallback"] == ["assist_satellite", "notify"]
+    assert shown["options"]["thinking"] == "high"
+    assert shown["options"]["model"] is None
+    assert data["late_answers"] == {
+        "statuses": {"delivered": 1},
+        "errors": {"run_failed": 1},
+        "unannounced": 1,
+    }
+    sessions = data["memory"]["sessions"]
+    assert {kind: count for kind, count in sessions.items() if count} == {
+        "satellite": 1,
+        "shared": 1,
+    }
+    assert data["memory"]["satellites"] == 1

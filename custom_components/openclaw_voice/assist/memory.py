@@ -197,6 +197,20 @@ class Memory:
 
         return unsubscribe
 
+    @callback
+    def counts(self) -> dict[str, Any]:
+        """Return how much is remembered, and nothing of it."""
+        return {
+            "sessions": {kind.value: len(known) for kind, known in self._sessions.items()},
+            "continued": sum(
+                session.continued is not None
+                for known in self._sessions.values()
+                for session in known.values()
+            ),
+            "floors": {kind.value: floor for kind, floor in self._floors.items() if floor},
+            "satellites": len(self._agents),
+        }
+
     def _base(self, agent_id: str, scope: SessionScope) -> str:
         return self._own_key(agent_id, replace(scope, is_aside=False), 0)
 
