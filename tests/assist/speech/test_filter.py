@@ -97,6 +97,10 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
         ("_a_b_ c", "a_b c"),
         ("x_ y", "x_ y"),
         ("a ****b", "a b"),
+        ("l’*Humanité*, d’**Angoulême**, l’_Express_", "l’Humanité, d’Angoulême, l’Express"),
+        ("‹*Salut*› ›**Hallo**‹ ”*hej*” »_ja_«", "‹Salut› ›Hallo‹ ”hej” »ja«"),
+        ("«\u202f**Oui**\u202f», **«\u00a0non\u00a0»**", "«\u202fOui\u202f», «\u00a0non\u00a0»"),
+        ("€**5**, ≈**3**, f(x)**2", "€5, ≈3, f(x)**2"),
     ],
 )
 def test_emphasis_is_not_heard(text: str, expected: str) -> None:
@@ -175,6 +179,9 @@ def test_code_is_not_read_aloud(text: str, expected: str) -> None:
         ("| a | b |\n|---|:-:|\n| 1 | 2 |\n", WORDS.table),
         ("Look:\n\n| a |\n| - |\n| 1 |\nNext", f"Look:\n\n{WORDS.table}\n\nNext"),
         ("a | b\n---|---\nNext", f"a | b\n\n{WORDS.table}\n\nNext"),
+        ("a | b\n--- | ---\n1 | 2\n3 |\nNext", f"a | b\n\n{WORDS.table}\n\nNext"),
+        ("a | b\n---|---\n1 | 2", f"a | b\n\n{WORDS.table}"),
+        ("a | b\n---|---\n" + "x" * 120 + "|", f"a | b\n\n{WORDS.table}\n\n{'x' * 120}|"),
         ("> | a | b |\n> |---|---|\n> | 1 | 2 |\n> Next", f"{WORDS.table}\n\nNext"),
         ("| " + "long | " * 30 + "\n|---|\n| 1 |\nNext", f"{WORDS.table}\n\nNext"),
         ("| a | b |", "| a | b |"),

@@ -20,6 +20,8 @@ class Blocks:
         """What has opened the block of code; it is closed by the same sign, as often or more."""
 
         self._line_starts = False
+        self._has_edges = True
+        """The rows of the table begin with a bar."""
 
     def begin_code(self, fence: str) -> None:
         """Begin a block of code, in the line that opens it."""
@@ -28,8 +30,9 @@ class Blocks:
         self._cursor.writer.sentence(self._cursor.words.code)
         self._cursor.inside = self._skip_code
 
-    def begin_table(self) -> None:
+    def begin_table(self, *, has_edges: bool) -> None:
         """Begin a table, somewhere in its first rows."""
+        self._has_edges = has_edges
         self._line_starts = False
         self._cursor.writer.sentence(self._cursor.words.table)
         self._cursor.inside = self._skip_table
@@ -50,9 +53,21 @@ class Blocks:
         if self._line_starts:
             if indent := _INDENT.match(source.text, source.place):
                 return self._cursor.drop(len(indent[0]))
-            if self._cursor.sign != "|":
+            is_row = self._is_row()
+            if is_row is None:
+                return False
+            if not is_row:
                 return self._cursor.leave_inside()
         return self._skip_line()
+
+    def _is_row(self) -> bool | None:
+        """Tell whether a line belongs to the table; None when more must arrive first."""
+        if self._has_edges or self._cursor.sign == "|":
+            return self._cursor.sign == "|"
+        line, is_whole, _ = self._cursor.source.window().partition("\n")
+        if "|" in line:
+            return True
+        return False if is_whole or self._cursor.source.must_decide else None
 
     def _skip_line(self) -> bool:
         source = self._cursor.source

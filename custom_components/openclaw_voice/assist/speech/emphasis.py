@@ -9,9 +9,9 @@ from .lines import MAX_HELD
 
 _SIGNS: Final = "*_~"
 _OPENING: Final = {
-    "*": frozenset("([{<\"'“‘„‚«»‹¡¿-–—/>_~|:;,.=…"),  # noqa: RUF001 - signs of several scripts
-    "_": frozenset("([{\"'“‘„‚«»‹¡¿–—>*~"),  # noqa: RUF001 - signs of several scripts
-    "~": frozenset("([{\"'“‘„‚«»‹¡¿–—>*_"),  # noqa: RUF001 - signs of several scripts
+    "*": frozenset("([{<\"'“”‘’„‚«»‹›¡¿-–—/>_~|:;,.=…"),  # noqa: RUF001 - signs of several scripts
+    "_": frozenset("([{\"'“”‘’„‚«»‹›¡¿–—>*~"),  # noqa: RUF001 - signs of several scripts
+    "~": frozenset("([{\"'“”‘’„‚«»‹›¡¿–—>*_"),  # noqa: RUF001 - signs of several scripts
 }
 """Emphasis may begin behind them, as behind blank space."""
 
@@ -83,7 +83,9 @@ class Emphasis:
         if before.isspace() or before in _OPENING[sign]:
             return True
         if sign == "_" or not before.isalnum():
-            return sign != "_" and length > 1 and not follows.isdecimal()
+            # A power stands behind a bracket; a price is emphasised behind its currency.
+            is_power = before in ")]}" and follows.isdecimal()
+            return sign != "_" and length > 1 and not is_power
         if _is_wide(before) or _is_wide(follows):
             return True
         if length == 1 or before.isdecimal() or follows.isdecimal():

@@ -108,6 +108,6 @@ class SpeechFilter:
             case LineKind.FENCE | LineKind.BARE_FENCE:
                 self._blocks.begin_code(sign)
             case LineKind.TABLE:
-                self._blocks.begin_table()
+                self._blocks.begin_table(has_edges=sign.startswith("|"))
             case LineKind.SCRATCH:
                 cursor.leave_out_line()
