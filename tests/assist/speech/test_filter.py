@@ -245,6 +245,7 @@ def test_an_address_can_be_left_out() -> None:
         ("Water boils at 100 °C [1], or less [2, 3] [4-6].", "Water boils at 100 °C, or less."),
         ("True【3†source】. And【5:0†a.pdf】!", "True. And!"),
         ("Known[^1] and [^note].\n\n[^1]: A book.", "Known and.\n\nA book."),
+        ("Known[^1].\n\n[^1]: https://a.b/c\n[^2]: <https://d.e>", "Known."),
         ("See [1](https://x.y) [[2]](https://z) ok", "See ok"),
         ("So \ue200cite\ue202turn0search1\ue201 it is \ue203\ue200.", "So it is."),
         ("Yes :contentReference[oaicite:0]{index=0}.", "Yes."),

@@ -64,8 +64,8 @@ _FENCE: Final = re.compile(r"(?P<fence>`{3,}(?=[^`\n]*\n)|~{3,})(?P<info>[^\n]*)
 _FENCE_SO_FAR: Final = re.compile(r"`{1,2}\Z|~{1,2}\Z|`{3,}[^`\n]*\Z|~{3,}[^\n]*\Z")
 _TABLE: Final = re.compile(r"\|?[ \t]*:?-{2,}:?[ \t]*\||\|[^\n]+\n[ \t>]*\|?[ \t]*:?-")
 _TABLE_SO_FAR: Final = re.compile(r"\|?[ \t]*:?-*:?[ \t]*\Z|\|[^\n]+(?:\n[ \t>]*\|?[ \t]*:?)?\Z")
-_REFERENCE: Final = re.compile(r"\[[^\[\]\n^][^\[\]\n]*\]:[ \t]*(?:<|https?:|www\.|[/#.])")
-_REFERENCE_SO_FAR: Final = re.compile(r"\[(?:[^\[\]\n^][^\[\]\n]*(?:\](?::[ \t]*(?:w{1,3}|h|ht|htt|https?)?)?)?)?\Z")  # fmt: skip
+_REFERENCE: Final = re.compile(r"\[[^\[\]\n]+\]:[ \t]*(?:<|https?:|www\.|[/#.])")
+_REFERENCE_SO_FAR: Final = re.compile(r"\[(?:[^\[\]\n]+(?:\](?::[ \t]*(?:w{1,3}|h|ht|htt|https?)?)?)?)?\Z")  # fmt: skip
 
 _QUIET: Final = ("NO_REPLY", "HEARTBEAT_OK")
 """The gateway's words for "nothing to say", each on a line of its own."""
