@@ -139,6 +139,15 @@ async def test_what_was_held_back_is_said_before_the_phrase() -> None:
     assert turn.result.answer == "LET ME SEE"
 
 
+async def test_a_tool_that_goes_on_has_an_end_in_the_chat_log() -> None:
+    """Other agents read the log of the same conversation, and some want an end for each call."""
+    turn = turn_with(Run(STARTED), Outbox(Run()).take)
+    call, end, phrase = (await deltas_of(turn))[1:]
+    assert call["tool_calls"][0].id == end["tool_call_id"]
+    assert (end["role"], end["tool_name"]) == ("tool_result", "lights")
+    assert phrase["content"] == "(later, lights)"
+
+
 async def test_a_tool_that_has_ended_is_not_named() -> None:
     """The agent is doing something else by now."""
     run = Run(STARTED, ENDED)
@@ -234,6 +243,24 @@ async def test_a_run_that_fails_before_the_patience_is_over_is_explained() -> No
     assert outbox.items is None
 
 
+async def test_a_turn_nobody_waits_for_is_handed_over_whatever_has_come() -> None:
+    """Whoever asked goes by the answer that comes later."""
+    run = Run(MessageStarted(), ChatDelta("Noon."), ANSWERED)
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take, new_filter=None, patience=None, total=0.0)
+    assert await deltas_of(turn) == [LATER]
+    assert turn.result.outcome is TurnOutcome.LATER
+    assert await outbox.rest() == [MessageStarted(), ChatDelta("Noon."), ANSWERED]
+
+
+async def test_a_turn_nobody_waits_for_answers_when_it_cannot_be_handed_over() -> None:
+    """Nothing is lost."""
+    run = Run(MessageStarted(), ChatDelta("Noon."), ANSWERED)
+    turn = turn_with(run, fail, new_filter=None, patience=None, total=0.0)
+    await deltas_of(turn)
+    assert turn.result.speech == "Noon."
+
+
 async def listen(turn: Turn) -> asyncio.Task[list[Any]]:
     """Let somebody listen to a turn, until it waits for the agent."""
     task = asyncio.create_task(deltas_of(turn))
@@ -250,6 +277,48 @@ async def test_a_turn_that_must_end_now_is_handed_over() -> None:
     await turn.leave()
     assert outbox.items is not None
     assert (await task)[-1] == LATER
+
+
+class SlowRun(Run):
+    """A run that takes time to be sent."""
+
+    def __init__(self) -> None:
+        """It waits until the test lets it go."""
+        super().__init__()
+        self.is_sending = asyncio.Event()
+        self.may_begin = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Send it."""
+        self.is_sending.set()
+        await self.may_begin.wait()
+        return self
+
+
+async def test_a_turn_that_must_end_while_it_is_sent_is_handed_over() -> None:
+    """The agent has the question already."""
+    run = SlowRun()
+    outbox = Outbox(run)
+    task = await listen(turn := turn_with(run, outbox.take, patience=100))
+    await run.is_sending.wait()
+    leaving = asyncio.create_task(turn.leave())
+    await asyncio.sleep(0)
+    run.may_begin.set()
+    await leaving
+    assert outbox.items is not None
+    assert (await task)[-1] == LATER
+
+
+async def test_a_turn_that_is_cancelled_while_it_is_sent_holds_up_nobody() -> None:
+    """Whoever waits for it to be handed over learns that it is over."""
+    run = SlowRun()
+    task = await listen(turn := turn_with(run, Outbox(run).take, patience=100))
+    await run.is_sending.wait()
+    leaving = asyncio.create_task(turn.leave())
+    await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(turn_module.LEAVING_LIMIT / 2):
+        await leaving
 
 
 async def test_a_turn_that_is_read_is_not_handed_over_when_it_must_end() -> None:

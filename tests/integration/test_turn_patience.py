@@ -8,8 +8,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import intent
 import pytest
 
-from custom_components.openclaw_voice.assist import agent_turn, options
+from custom_components.openclaw_voice.assist import agent_turn, options, turn
 from custom_components.openclaw_voice.gateway.run_items import RunItem
+from custom_components.openclaw_voice.outbox.answer_store import AnswerStore
 from custom_components.openclaw_voice.outbox.late_answer import LateAnswer, LateStatus
 from custom_components.openclaw_voice.outbox.late_answers import Outbox, Run
 from tests.fakes.frames import (
@@ -116,11 +117,11 @@ async def test_a_connection_that_is_lost_for_longer_costs_no_answer(
         Expect("agent", reply=accepted(), emit=[started(), said("One, ")]),
         Expect("agent", emit=[said("two."), ended(), response_ok()]),
     )
-    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    asking = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
     await friendly.wait_for_request("agent")
     await friendly.played()
     await friendly.stop()
-    result = await turn
+    result = await asking
     assert speech_of(result) == f"One, {HOLDING}"
     async with late_answer(hass) as data:
         await friendly.start()
@@ -155,10 +156,10 @@ async def test_a_turn_that_is_read_is_waited_for(
     friendly.script(
         Expect("agent", reply=accepted(), emit=[started(), wait_for(go_on), answered("Noon.")[1:]])
     )
-    turn = hass.async_create_background_task(ask(hass), "turn")
+    asking = hass.async_create_background_task(ask(hass), "turn")
     await friendly.wait_for_request("agent")
     hass.loop.call_later(0.3, go_on.set)
-    assert speech_of(await turn) == "Noon."
+    assert speech_of(await asking) == "Noon."
 
 
 async def test_an_unloaded_entry_keeps_its_promises(
@@ -167,11 +168,11 @@ async def test_an_unloaded_entry_keeps_its_promises(
     """A spoken turn is handed over, its run goes on; a turn that is read is stopped."""
     entry = await add_entry(hass, friendly)
     friendly.script(Expect("agent", reply=accepted(), emit=[started()]))
-    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    asking = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
     request = await friendly.wait_for_request("agent")
     await friendly.played()
     assert await hass.config_entries.async_unload(entry.entry_id)
-    assert speech_of(await turn) == HOLDING
+    assert speech_of(await asking) == HOLDING
     assert not friendly.received("chat.abort")
     [stored] = hass_storage[f"openclaw_voice.late_answers.{entry.entry_id}"]["data"]["answers"]
     assert stored["id"] == request.params["idempotencyKey"]
@@ -184,11 +185,11 @@ async def test_home_assistant_that_stops_keeps_its_promises(
     """Before it cancels what goes on."""
     entry = await add_entry(hass, friendly)
     friendly.script(Expect("agent", reply=accepted(), emit=[started()]))
-    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    asking = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
     await friendly.wait_for_request("agent")
     await friendly.played()
     await hass.async_stop(force=True)
-    assert speech_of(await turn) == HOLDING
+    assert speech_of(await asking) == HOLDING
     assert not friendly.received("chat.abort")
     [stored] = hass_storage[f"openclaw_voice.late_answers.{entry.entry_id}"]["data"]["answers"]
     assert stored["status"] == "running"
@@ -231,6 +232,36 @@ async def test_a_promise_that_was_made_is_not_made_twice(
     assert len(entry.runtime_data.outbox.all()) == 1
 
 
+async def test_a_promise_that_was_made_is_kept_when_its_turn_is_cancelled(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is slow, and the satellite is triggered again meanwhile."""
+    is_storing = asyncio.Event()
+
+    async def store_for_ever(_: AnswerStore) -> None:
+        is_storing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(turn, "LEAVING_LIMIT", 0.05)
+    entry = await add_entry(hass, friendly, options=IMPATIENT)
+    go_on = asyncio.Event()
+    friendly.script(
+        Expect("agent", reply=accepted(), emit=[started(), wait_for(go_on), answered("Noon.")[1:]])
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(AnswerStore, "async_save", store_for_ever)
+        asking = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+        await is_storing.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    async with late_answer(hass) as data:
+        go_on.set()
+    assert (data["status"], data["text"]) == ("answered", "Noon.")
+    assert not friendly.received("chat.abort")
+    await entry.runtime_data.async_stop()
+
+
 async def test_a_fault_after_the_answer_does_not_take_it_away(
     hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +284,6 @@ async def test_a_short_outage_is_waited_for(hass: HomeAssistant, friendly: Scrip
     friendly.script(Expect("agent", reply=accepted(), emit=answered("Noon.")))
     await friendly.stop()
     await hass.async_block_till_done()
-    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    asking = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
     hass.loop.call_later(0.2, hass.async_create_background_task, friendly.start(), "start")
-    assert speech_of(await turn) == "Noon."
+    assert speech_of(await asking) == "Noon."

@@ -9,9 +9,11 @@ from homeassistant.helpers import area_registry as ar, entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.openclaw_voice.assist import agent as agent_module, options
+from custom_components.openclaw_voice.assist import agent as agent_module, agent_turn, options
 from custom_components.openclaw_voice.assist.agent import Agent
+from custom_components.openclaw_voice.assist.agent_turn import Manners
 from custom_components.openclaw_voice.assist.session_key import SessionKind, SessionScope
+from custom_components.openclaw_voice.gateway.run_request import Patience
 from custom_components.openclaw_voice.outbox.late_answer import LateAnswer, LateStatus
 from tests.fakes.frames import accepted, answered, ended, response_ok, said, sent, started
 from tests.fakes.gateway import Expect, ScriptedGateway, wait_for
@@ -152,6 +154,30 @@ async def test_a_gateway_that_is_slow_to_change_a_model_costs_no_answer(
     friendly.anytime(Expect("sessions.patch"))
     friendly.script(Expect("agent", reply=accepted(), emit=answered("Yes.")))
     assert speech_of(await ask(hass)) == "Yes."
+
+
+async def test_a_model_does_not_prolong_the_wait_for_a_connection(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is left without an answer hears so after one wait, not after two."""
+    now = 0.0
+    waits: list[float] = []
+
+    async def wait_for_model(*_: object) -> None:
+        nonlocal now
+        now += 7.0
+
+    def note_patience(_: Manners, outage_wait: float) -> Patience:
+        waits.append(outage_wait)
+        return Patience()
+
+    monkeypatch.setattr(agent_module.Agent, "async_use_model", wait_for_model)
+    monkeypatch.setattr(agent_turn.AgentTurn, "_now", staticmethod(lambda: now))
+    monkeypatch.setattr(agent_turn, "run_patience", note_patience)
+    await add_entry(hass, friendly, options={"main": {"model": "x/y", "outage_wait": 10.0}})
+    friendly.script(Expect("agent", reply=accepted(), emit=answered("Yes.")))
+    await ask(hass)
+    assert waits == [3.0]
 
 
 async def test_an_agent_that_asks_before_risk_is_asked_another_way(

@@ -18,7 +18,7 @@ from tests.fakes.frames import (
     said,
     started,
 )
-from tests.fakes.gateway import Expect, ScriptedGateway, abort_response
+from tests.fakes.gateway import Expect, ScriptedGateway, abort_response, respond, wait_for
 from tests.fakes.refusals import Refusal
 
 from .support import add_entry, ask, speech_of
@@ -190,6 +190,23 @@ async def test_a_cancelled_turn_aborts_its_run(
     await friendly.wait_for_request("chat.abort")
     assert entry.runtime_data.outbox.all() == ()
     assert entry.runtime_data.agents["subentry-main"].open_turns == ()
+
+
+async def test_a_turn_that_is_stopped_before_it_is_sent_is_not_sent(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """It was still telling the session its model; else the agent would go on unheard."""
+    entry = await add_entry(hass, friendly, options={"main": {"model": "stub/large"}})
+    agent: Agent = entry.runtime_data.agents["subentry-main"]
+    go_on = asyncio.Event()
+    reply = {"ok": True, "key": "x", "entry": {}}
+    friendly.script(Expect("sessions.patch", emit=[wait_for(go_on), respond(reply)]))
+    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    await friendly.wait_for_request("sessions.patch")
+    assert await agent.async_stop() is Stopped.ANSWER
+    go_on.set()
+    assert (await turn).response.speech == {}
+    assert not friendly.received("agent")
 
 
 async def test_an_action_can_stop_all_an_agent_does(

@@ -17,6 +17,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..gateway.client import GatewayClient
 from ..gateway.errors import GatewayError
+from ..gateway.run_recovery import connected
 from ..outbox.late_answer import LateAnswer, LateStatus
 from ..outbox.late_answers import Outbox
 from .followup import FollowUps
@@ -254,7 +255,7 @@ class Agent:
             return
         client = self.house.client
         try:
-            await client.wait_ready(self.options.outage_wait)
+            await connected(client, self.options.outage_wait)
             async with asyncio.timeout(MODEL_LIMIT):
                 await client.sessions.use_model(session_key, model)
         except GatewayError as err:

@@ -95,6 +95,7 @@ class AgentTurn:
         self._scope = agent.scope_of(question)
         self._run: ChatRun | None = None
         self._turn: Turn | None = None
+        self._is_stopped = False
 
     @property
     def timings(self) -> Timings:
@@ -144,6 +145,7 @@ class AgentTurn:
         Raises:
             GatewayError: The gateway could not be asked.
         """
+        self._is_stopped = True
         if self._run is not None:
             await self._run.abort()
 
@@ -153,9 +155,12 @@ class AgentTurn:
             await self._turn.leave()
 
     async def _ask(self, plan: RunPlan, words: OwnWords) -> AsyncGenerator[TurnDelta]:
+        connect_until = self._now() + self._options.outage_wait
         if self._options.model is not None:
             await self._agent.async_use_model(plan.session_key, self._options.model)
-        self._run = run = self._start(plan)
+        self._run = run = self._start(plan, max(0.0, connect_until - self._now()))
+        if self._is_stopped:
+            await run.abort()  # Now it will not be sent.
         self.run_id = run.run_id
         if plan.aside is not None:
             plan.aside.run_ids.append(run.run_id)
@@ -176,7 +181,7 @@ class AgentTurn:
         except Exception as err:  # noqa: BLE001 - a fault of ours must not cost the answer
             _LOGGER.error("What follows a turn was not noted: %s", type(err).__name__)
 
-    def _start(self, plan: RunPlan) -> ChatRun:
+    def _start(self, plan: RunPlan, outage_wait: float) -> ChatRun:
         asks_before_risk = self._options.asks_before_risk
         return self._house.client.chat.start(
             session_key=plan.session_key,
@@ -186,7 +191,7 @@ class AgentTurn:
             method=RunMethod.CHAT_SEND if asks_before_risk else RunMethod.AGENT,
             thinking=self._options.thinking,
             attachments=self._question.attachments,
-            patience=run_patience(self._manners, self._options.outage_wait),
+            patience=run_patience(self._manners, outage_wait),
         )
 
     def _style(self, words: OwnWords) -> TurnStyle:
@@ -218,7 +223,7 @@ class AgentTurn:
         run.detach()
         try:
             await outbox.async_hand_over(run, items, answer)
-        except Exception as err:
+        except (Exception, asyncio.CancelledError) as err:
             if outbox.get(answer.id) is None:
                 raise
             # It is followed; only a restart of Home Assistant would lose it.

@@ -81,6 +81,11 @@ class ChatDeltas:
             yield from self._add(self._fit(None))
             self._filter = self._new_filter()
 
+    def end_tools(self) -> Iterator[TurnDelta]:
+        """Return an end for every tool in use: whoever reads the chat log later wants one."""
+        for call_id, name in tuple(self._tools.items()):
+            yield from self._end_tool(ToolActivity(call_id=call_id, name=name, phase=ToolPhase.END))
+
     def add_message(self, text: str) -> Iterator[TurnDelta]:
         """Return the deltas for a message of our own; `speech` stays what the agent said."""
         yield from self.flush()

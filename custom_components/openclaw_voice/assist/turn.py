@@ -93,7 +93,10 @@ class Sentences(Protocol):
 
 
 type HandOver = Callable[[AsyncIterator[RunItem]], Awaitable[None]]
-"""Takes over the rest of a run: it is safe when this returns, and goes on without its turn."""
+"""Takes over the rest of a run: it is safe when this returns, and goes on without its turn.
+
+Being cancelled it either raises, or has taken it over all the same.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,7 @@ class TurnStyle:
     """Seconds without a word after which the rest is handed over; None: only the total counts."""
 
     total: float | None = TOTAL_LIMIT
-    """Seconds after which the rest is handed over all the same."""
+    """Seconds after which the rest is handed over all the same; 0: whatever has come by then."""
 
     @property
     def is_spoken(self) -> bool:
@@ -143,7 +146,9 @@ class Turn:
         self._is_handed_over = False
         self._is_leaving = False
         self._left = asyncio.Event()
-        """The run has ended, or somebody else has it."""
+        """There is no run, or it has ended, or somebody else has it."""
+
+        self._left.set()
 
     @property
     def timings(self) -> Timings:
@@ -157,10 +162,10 @@ class Turn:
 
     async def leave(self) -> None:
         """Hand a run that is listened to over now, because nobody can wait for it any more."""
-        can_leave = self._style.is_spoken and self._hand_over is not None
-        if can_leave and self._items is not None:
+        if self._style.is_spoken and self._hand_over is not None:
             self._is_leaving = True
-            self._items.wake()
+            if self._items is not None:
+                self._items.wake()
             try:
                 async with asyncio.timeout(LEAVING_LIMIT):
                     await self._left.wait()
@@ -173,11 +178,12 @@ class Turn:
         Gateway errors are not raised: their sentence comes as a message of its own, after what was
         said until then.
         """
+        self._left.clear()
         try:
             async with self._run as run:
                 items = self._begin(run)
                 try:
-                    while await items.wait(self._until()) or not await self._give_away(items):
+                    while await self._goes_on(items):
                         item = await anext(items, None)
                         if item is None:
                             break
@@ -191,6 +197,8 @@ class Turn:
         except GatewayError as err:
             for delta in await self._fail(err):
                 yield delta
+        finally:
+            self._left.set()
         self._watch.note_done(self._now())
 
     def _begin(self, run: AsyncIterable[RunItem]) -> PatientItems[RunItem]:
@@ -201,6 +209,13 @@ class Turn:
         self._heard_at = max(self._began, now - patience + min(patience, AFTER_CONNECTING))
         self._items = PatientItems(run)
         return self._items
+
+    async def _goes_on(self, items: PatientItems[RunItem]) -> bool:
+        """Wait for the next item; return False when the rest is handed over instead."""
+        takes_nothing = self._hand_over is not None and self._style.total == 0
+        if not takes_nothing and await items.wait(self._until()):
+            return True
+        return not await self._give_away(items)
 
     def _until(self) -> float | None:
         """Return the loop time at which the rest is handed over."""
@@ -227,6 +242,8 @@ class Turn:
             await asyncio.shield(work)
         except asyncio.CancelledError:
             await asyncio.wait((work,), timeout=LEAVING_LIMIT)
+            work.cancel()
+            await asyncio.wait((work,), timeout=LEAVING_LIMIT)
             self._note_handed_over(work)
             raise
         except Exception as err:  # noqa: BLE001 - a fault of ours must not cost the answer
@@ -237,7 +254,6 @@ class Turn:
         if work.done() and not work.cancelled() and work.exception() is None:
             self._is_handed_over = True
         else:
-            work.cancel()
             self._hand_over = None  # The turn waits for the answer itself.
         return self._is_handed_over
 
@@ -253,9 +269,8 @@ class Turn:
 
     def _hold(self) -> list[TurnDelta]:
         """Say that the answer comes later, after what was held back of the text so far."""
-        self._left.set()
-        deltas = list(self._log.flush())
         phrase = self._sentences.holding(self._log.tool)
+        deltas = [*self._log.flush(), *self._log.end_tools()]
         self._conclude(TurnOutcome.LATER, sentence=phrase)
         return [*deltas, *self._log.add_message(phrase)]
 
