@@ -40,6 +40,8 @@ class Room:
     satellite: Satellite
     voice: VoiceServer
     pipeline_id: str
+    played: int
+    """How much the satellite had played before: sounds are told by their lengths, so old ones are left out."""
 
     async def ask(self, text: str, conversation_id: str | None = None) -> SaidAloud:
         """Ask exactly this with the satellite's device, and have the answer spoken."""
@@ -55,17 +57,17 @@ class Room:
             turn=turn, given=tuple(spoken.text for spoken in self.voice.spoken[known:])
         )
 
-    async def wait_for_announcement(self, *words: str, after: int = 0) -> Playback:
+    async def wait_for_announcement(self, *words: str) -> Playback:
         """Wait until something with these words has been announced."""
         return await self.satellite.wait_for_playback(
-            after=after, is_wanted=lambda playback: self._has(playback, words)
+            after=self.played, is_wanted=lambda playback: self._has(playback, words)
         )
 
     def announcements(self, *words: str) -> Sequence[str]:
         """Return the texts with these words that have been announced."""
         return [
             text_of(playback, self.voice) or ""
-            for playback in self.satellite.playbacks
+            for playback in self.satellite.playbacks[self.played :]
             if self._has(playback, words)
         ]
 

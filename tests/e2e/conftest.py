@@ -20,9 +20,10 @@ from .heard import Heard, heard
 from .subentry_flow import Options
 
 COMPLAINT = re.compile(
-    r"^\S+ \S+ (WARNING|ERROR|CRITICAL) .*(\[custom_components\.openclaw_voice|openclaw_voice.* task)"
-    r"|Detected (that custom integration|blocking call|.* custom integration) .*openclaw_voice"
+    r"^\S+ \S+ (WARNING|ERROR|CRITICAL) (?!.* We found a custom integration ).*openclaw_voice"
 )
+"""A line about us from whatever logger: also that we block the loop, or use what is deprecated."""
+
 VOICE_PIPELINE_NAME = f"{PIPELINE_NAME} aloud"
 PACE = 0.2
 """Satellites play five times as fast as people listen, where only words count."""
@@ -91,6 +92,7 @@ def kitchen_room(
         satellite=satellite,
         voice=voice_server,
         pipeline_id=voice_pipeline,
+        played=len(satellite.playbacks),
     )
 
 
@@ -109,6 +111,7 @@ def bedroom_room(
         satellite=other_satellite,
         voice=voice_server,
         pipeline_id=voice_pipeline,
+        played=len(other_satellite.playbacks),
     )
 
 
