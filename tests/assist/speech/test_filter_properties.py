@@ -18,7 +18,8 @@ _PIECES = (
     "\\ \\* \\( $ $$ $x^2$ 5 12. 1. 2) # ## > | |---| --- === - + • 😀 👨‍👩‍👧 🇩🇪 1️⃣ #️⃣ ❤️ © \u200d "
     "\ufe0f \u20e3 🏽 🔧 exec: NO_REPLY HEARTBEAT_OK MEDIA:/x [tool: [x] word milk. ! ? . : "
     ":contentReference[oaicite:0]{index=0} [[reply_to_current]] a\u0301 \u0301 שלום 你好 。 — “ ” ' \" "
-    "\u2028 \ud800 \x00 Mai / = { } • ---|--- --|\n a|b ’ ›"
+    "\u2028 \ud800 \x00 Mai / = { } • "
+    "\\frac{ }{ \\pi \\, \\begin{a ^{2 ^2 ^{\\circ} \\[ \\] x_1 ---|--- --|\n a|b \u2019 \u203a"
 )
 PIECES = _PIECES.split(" ")
 BLANKS = [" ", "  ", "\n", "\n\n", "\r\n", "\r", "\t", "\u00a0", ""]

@@ -14,12 +14,13 @@ from .emoji import (
     PICTURES,
 )
 from .emphasis import Emphasis
+from .formula import Formula
 from .links import Links
 from .markup import MAX_CODE, read_code, read_entity, read_math
 from .pictures import Pictures
 from .tags import Tags
 
-_SIGNS: Final = r"*_~`\[\]<>&\\$!()#:【\ue200-\ue206"
+_SIGNS: Final = r"*_~`\[\]<>&\\$!()#:^{}【\ue200-\ue206"
 _PARTS: Final = f"{AS_PICTURE}{AS_TEXT}{KEYCAP}{JOINER}\U000e0020-\U000e007f"
 _SAFE_WORD: Final = r"(?!(?i:h(?:t|\Z)|w(?:w|s|\Z)|f(?:t|i|\Z)))[A-Za-z]+[,.;?]?"
 _WORDS: Final = re.compile(rf"{_SAFE_WORD}(?: {_SAFE_WORD})*")
@@ -49,6 +50,7 @@ class Inline:
 
         self._cursor = cursor
         self._emphasis = Emphasis(cursor)
+        self._formula = Formula(cursor)
         self._pictures = Pictures(cursor)
         self._links = Links(cursor)
         self._formula_ends: set[int] = set()
@@ -57,7 +59,7 @@ class Inline:
         self._readers: dict[str, Callable[[], bool]] = {
             "\n": self._end_line,
             "*": self._read_star,
-            "_": self._emphasis.read,
+            "_": self._read_underscore,
             "~": self._emphasis.read,
             "`": self._read_code,
             "[": self._links.read_bracket,
@@ -73,6 +75,7 @@ class Inline:
             ")": self._say_sign,
             ">": self._say_sign,
             "#": self._read_hash,
+            **dict.fromkeys("^{}", self._read_height),
             **dict.fromkeys(map(chr, range(0xE200, 0xE207)), self._links.read_citation),
         }
 
@@ -99,6 +102,7 @@ class Inline:
         self._emphasis.new_line(is_block=True)
         self._links.new_block()
         self._formula_ends.clear()
+        self._formula.end()
 
     def end_sentence(self) -> None:
         """Pause where a line ends that is no sentence of a paragraph."""
@@ -123,6 +127,12 @@ class Inline:
     def _read_star(self) -> bool:
         keycap = self._pictures.read_keycap()
         return self._emphasis.read() if keycap is None else keycap
+
+    def _read_underscore(self) -> bool:
+        return self._formula.read_sign() if self._formula.is_open else self._emphasis.read()
+
+    def _read_height(self) -> bool:
+        return self._formula.read_sign() if self._formula.is_open else self._say_sign()
 
     def _read_hash(self) -> bool:
         source = self._cursor.source
@@ -170,7 +180,13 @@ class Inline:
         if not follows:
             return False
         if follows in _FORMULA_SIGNS:
+            if follows in "([":
+                self._formula.begin()
+            else:
+                self._formula.end()
             return cursor.drop(2)
+        if self._formula.is_open and (read := self._formula.read_command()) is not None:
+            return read
         if follows in _WITHOUT_MEANING:
             cursor.drop(1)
             return self._say_sign()
@@ -182,8 +198,13 @@ class Inline:
         if window == "$" and not cursor.source.must_decide:
             return False
         if window.startswith("$$"):
+            if self._formula.is_open:
+                self._formula.end()
+            else:
+                self._formula.begin()
             return cursor.drop(2)
         if cursor.source.offset in self._formula_ends:
+            self._formula.end()
             return cursor.drop(1)
         if cursor.source.before.isalnum():
             return cursor.say("$")
@@ -193,4 +214,5 @@ class Inline:
         if not isinstance(end, int):
             return cursor.say("$")
         self._formula_ends.add(cursor.source.offset + end)
+        self._formula.begin()
         return cursor.drop(1)
