@@ -1,9 +1,10 @@
 """What a client of Assist got in one turn."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 
-from demo.turn import Delta, MessageStarted, TurnEnded, TurnEvent
+from demo.turn import Delta, MessageStarted, PipelineEvent, TurnEnded, TurnEvent, turn_events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +34,11 @@ async def heard(events: AsyncIterator[TurnEvent]) -> Heard:
                 pass
     assert end is not None, "the pipeline ended without an answer"
     return Heard(messages=tuple(filter(None, messages)), deltas=tuple(deltas), end=end)
+
+
+async def turn_of(events: AsyncGenerator[PipelineEvent]) -> AsyncGenerator[TurnEvent]:
+    """Yield what a pipeline's events tell about the turn."""
+    async with aclosing(events):
+        async for event in events:
+            for turn_event in turn_events(event.kind, event.data, event.seconds):
+                yield turn_event

@@ -1,17 +1,20 @@
 """Answers that take longer than people want to stand and wait."""
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 import time
 
 import pytest
 
-from demo.client import HomeAssistantClient
+from demo.client import WITHOUT_VOICE, HomeAssistantClient, JsonObject
 from demo.model_server import ModelServer
 from demo.script import TOOL_PREFACE
 from demo.stage import Agent
+from demo.voice.room import SatelliteEntity
 from demo.voice.satellite import text_of
 
 from .aloud import HOLDING, LateAnswers, Room, new_word
+from .heard import Heard, heard, turn_of
 from .subentry_flow import Options
 
 pytestmark = pytest.mark.e2e
@@ -111,19 +114,79 @@ async def test_a_satellite_that_is_busy_keeps_its_turn(
     word = new_word()
     model_server.teach("Tell me a long story about the garden", "MODEL:SLOW 500 24")
     satellite = kitchen_room.satellite
-    known = len(satellite.playbacks)
     said = await kitchen_room.ask(f"MODEL:HANG 9 {word}")
     assert said.answer.endswith(HOLDING)
 
     await satellite.ask("Tell me a long story about the garden")
     event = await late.wait_for(lambda event: event["text"] == word)
     turn = await satellite.wait_for_playback(
-        after=known, is_wanted=lambda playback: not playback.is_announcement
+        after=kitchen_room.played, is_wanted=lambda playback: not playback.is_announcement
     )
-    announced = await kitchen_room.wait_for_announcement(word, after=known)
+    announced = await kitchen_room.wait_for_announcement(word)
 
     assert late.time_of(event) < turn.received_at, "it came too late to meet the other turn"
     assert turn.text.endswith("word24")
     assert text_of(turn, kitchen_room.voice) == turn.text
     assert announced.started_at > turn.received_at
     assert satellite.errors == ()
+
+
+async def test_an_agent_that_asks_before_risk_answers_later_too(
+    kitchen_room: Room, options: Options, late: LateAnswers
+) -> None:
+    """The gateway runs it in another way, which people do not notice."""
+    await options.change(asks_before_risk=True, patience=1)
+    word = new_word()
+
+    said = await kitchen_room.ask(f"MODEL:HANG 4 {word}")
+
+    assert said.answer.endswith(HOLDING)
+    event = await late.wait_for(lambda event: event["text"] == word)
+    assert event["status"] == "answered"
+    await kitchen_room.wait_for_announcement(word)
+
+
+@pytest.fixture
+async def german_pipeline(client: HomeAssistantClient, agent: Agent) -> AsyncGenerator[str]:
+    """Return an assistant of people who speak German."""
+    created = await client.call(
+        "assist_pipeline/pipeline/create",
+        name="Deutsch",
+        language="de",
+        conversation_engine=agent.entity_id,
+        conversation_language="de",
+        wake_word_entity=None,
+        wake_word_id=None,
+        **WITHOUT_VOICE,
+    )
+    yield str(created["id"])
+    await client.call("assist_pipeline/pipeline/delete", pipeline_id=created["id"])
+
+
+async def test_people_are_told_in_their_language(
+    client: HomeAssistantClient,
+    german_pipeline: str,
+    kitchen: SatelliteEntity,
+    options: Options,
+    late: LateAnswers,
+) -> None:
+    """Both that the answer comes later, and that it does not any more."""
+    await options.change(patience=1)
+
+    async def say(text: str, **fields: str) -> Heard:
+        asked: JsonObject = {
+            "pipeline": german_pipeline,
+            "device_id": kitchen.device_id,
+            "start_stage": "intent",
+            "end_stage": "intent",
+            "input": {"text": text},
+        }
+        return await heard(turn_of(client.run_pipeline(asked | fields)))
+
+    later = await say("MODEL:HANG 60")
+    stopped = await say("Hör auf damit", conversation_id=later.end.conversation_id)
+
+    assert later.end.answer.startswith("Das dauert")
+    assert stopped.end.answer == "Gut, ich arbeite nicht mehr daran."
+    event = await late.wait_for(lambda event: event["language"] == "de")
+    assert event["status"] == "cancelled"

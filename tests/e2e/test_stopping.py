@@ -182,3 +182,25 @@ async def test_an_automation_takes_back_a_late_answer(
 
     assert await wait_until_left(model_server, question) < ABORTED_LIMIT
     assert (await late.wait_for(lambda _: True))["id"] == running["id"]
+
+
+async def test_a_new_question_in_a_shared_session_ends_the_one_before(
+    client: HomeAssistantClient,
+    agent: Agent,
+    options: Options,
+    real_home_assistant: HomeAssistantProcess,
+    model_server: ModelServer,
+) -> None:
+    """Whoever asked it hears that it was stopped; the new one is answered at once."""
+    await options.change(scope="shared")
+    question, word = f"MODEL:HANG 60 {new_word()}", new_word()
+    async with real_home_assistant.connect() as other:
+        before = asyncio.create_task(ask(other, question))
+        await wait_until_asked(model_server, question)
+
+        heard = await ask(client, f"MODEL:SAY {word}")
+
+        assert heard.end.answer == word
+        assert heard.end.seconds < MODEL_LIMIT
+        assert await wait_until_left(model_server, question) < ABORTED_LIMIT
+        assert "stopped" in (await before).end.answer
