@@ -66,6 +66,7 @@ INPUT_ERRORS: Final = frozenset(
         "no_such_agent",
         "no_such_late_answer",
         "no_such_person",
+        "no_such_place",
         "not_our_session",
         "other_agents_session",
         "scope_not_used",

@@ -25,36 +25,39 @@ from .assist.media import MEDIA_ID, MEDIA_TYPE, async_fetch, pictured_entity
 from .assist.memory import NotOurSessionError, OtherAgentsSessionError
 from .assist.question import Origin, Question
 from .assist.run_limit import take_run
-from .assist.scope import SHARED_VALUE, kinds_of
-from .assist.session_key import SessionKind, SessionScope, is_ours
-from .assist.surroundings import async_named_origin, async_origin
+from .assist.session_key import is_ours
+from .assist.surroundings import async_origin
 from .assist.timings import Timings
 from .assist.turn import TOTAL_LIMIT, TurnOutcome
 from .const import DOMAIN
 from .coordinator import OpenClawConfigEntry
 from .exceptions import action_error, input_error
 from .gateway.errors import GatewayError
+from .named_scope import (
+    ATTR_AREA,
+    ATTR_CONVERSATION_ID,
+    ATTR_PERSON,
+    ATTR_SATELLITE,
+    ATTR_SESSION,
+    PLACES,
+    named_person,
+    named_scope,
+    used_scope,
+)
 from .outbox.late_answer import LateAnswer, event_data
 from .rights import async_check_rights
 
 ATTR_AGENT: Final = "agent"
-ATTR_AREA: Final = "area"
 ATTR_ATTACHMENTS: Final = "attachments"
 ATTR_CONTEXT: Final = "context"
-ATTR_CONVERSATION_ID: Final = "conversation_id"
 ATTR_LATE_ANSWER_ID: Final = "late_answer_id"
 ATTR_MESSAGE: Final = "message"
-ATTR_PERSON: Final = "person"
-ATTR_SATELLITE: Final = "satellite"
-ATTR_SESSION: Final = "session"
 ATTR_SESSION_KEY: Final = "session_key"
 ATTR_TIMEOUT: Final = "timeout"
 ATTR_WAIT: Final = "wait"
 
 MAX_TIMEOUT: Final = 3600
 MAX_ATTACHMENTS: Final = 16
-
-_PERSON_PREFIX: Final = "person."
 
 TEST_MESSAGE: Final = "Say hello in one short sentence."
 
@@ -223,14 +226,7 @@ async def _async_asker(call: AgentCall) -> Origin:
         return await async_origin(
             call.hass, satellite_id=None, device_id=None, user_id=call.user_id
         )
-    return _named_person(call.hass, person)
-
-
-def _named_person(hass: HomeAssistant, person: str) -> Origin:
-    origin = async_named_origin(hass, person_id=person)
-    if origin.person is None or not person.startswith(_PERSON_PREFIX):
-        raise input_error("no_such_person", entity_id=person)
-    return origin
+    return named_person(call.hass, person)
 
 
 async def _async_test(call: AgentCall) -> ServiceResponse:
@@ -288,12 +284,12 @@ def _answer(answer: Answer) -> dict[str, Any]:
 
 
 async def _async_new_conversation(call: AgentCall) -> ServiceResponse:
-    old, new = call.agent.new_conversation(_used_scope(call))
+    old, new = call.agent.new_conversation(used_scope(call.hass, call.agent, call.data))
     return {"session_key": new, "previous_session_key": old}
 
 
 async def _async_continue_conversation(call: AgentCall) -> ServiceResponse:
-    scope = _used_scope(call)
+    scope = used_scope(call.hass, call.agent, call.data)
     try:
         call.agent.continue_conversation(scope, call.data[ATTR_SESSION_KEY])
     except NotOurSessionError as err:
@@ -324,49 +320,11 @@ async def _async_list_sessions(call: AgentCall) -> ServiceResponse:
 
 async def _async_stop(call: AgentCall) -> ServiceResponse:
     """Stop what goes on in a session; without one, everything of the agent."""
-    places = (ATTR_SATELLITE, ATTR_PERSON, ATTR_AREA, ATTR_CONVERSATION_ID, ATTR_SESSION)
     key = None
-    if any(place in call.data for place in places):
-        key = call.agent.key_of(_named_scope(call))
+    if any(place in call.data for place in PLACES):
+        key = call.agent.key_of(named_scope(call.hass, call.agent, call.data))
     stopped = await call.agent.async_stop(key, satellite_id=call.data.get(ATTR_SATELLITE))
     return {"stopped": stopped.value}
-
-
-def _used_scope(call: AgentCall) -> SessionScope:
-    """Return what an action names, when turns of the agent can belong there.
-
-    Raises:
-        ServiceValidationError: No turn would ever notice, or nothing is named.
-    """
-    scope = _named_scope(call)
-    remembered = call.agent.options.scope
-    if ATTR_SESSION not in call.data and scope.kind not in kinds_of(remembered):
-        raise input_error("scope_not_used", named=scope.kind.value, needed=remembered.value)
-    return scope
-
-
-def _named_scope(call: AgentCall) -> SessionScope:
-    """Return what an action names: the session of a satellite, a person and so on.
-
-    Raises:
-        ServiceValidationError: Nothing is named, and the agent has not just one session.
-    """
-    match call.data:
-        case {"session": str(name)}:
-            return SessionScope(kind=SessionKind.SHARED, value=name)
-        case {"satellite": str(satellite_id)}:
-            return SessionScope(kind=SessionKind.SATELLITE, value=satellite_id)
-        case {"person": str(person)}:
-            asker = _named_person(call.hass, person).person
-            return SessionScope(kind=SessionKind.PERSON, value=asker.id if asker else person)
-        case {"area": str(area_id)}:
-            return SessionScope(kind=SessionKind.AREA, value=area_id)
-        case {"conversation_id": str(conversation_id)}:
-            return SessionScope(kind=SessionKind.CONVERSATION, value=conversation_id)
-        case _ if call.agent.options.scope is SessionKind.SHARED:
-            return SessionScope(kind=SessionKind.SHARED, value=SHARED_VALUE)
-        case _:
-            raise input_error("no_scope", needed=call.agent.options.scope.value)
 
 
 # late answers

@@ -281,6 +281,7 @@ async def test_agents_and_what_they_owe(
     }
     entry = make_entry(hass, friendly, AGENT_NAME, options={AGENT_NAME: options})
     await hass.config_entries.async_setup(entry.entry_id)
+    hass.states.async_set("assist_satellite.planted_path", "idle")
     agent = {"agent": "conversation.planted_agent"}
     emit = [started(), told_failed("No.", kind="refusal"), response_failed()]
     friendly.script(Expect("agent", reply=accepted(), emit=emit))

@@ -15,6 +15,7 @@ from homeassistant.exceptions import (
     Unauthorized,
     UnknownUser,
 )
+from homeassistant.helpers import area_registry as ar
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -50,6 +51,14 @@ from .support import AGENT, WAIT_LIMIT, add_entry, introduce, make_entry
 pytestmark = pytest.mark.usefixtures("home")
 
 SATELLITE = "assist_satellite.kitchen"
+
+
+@pytest.fixture(autouse=True)
+def kitchen(home: HomeAssistant) -> None:
+    """Have a kitchen with a satellite, and a hall."""
+    home.states.async_set(SATELLITE, "idle")
+    for name in ("Kitchen", "Hall"):
+        ar.async_get(home).async_create(name)
 
 
 async def call(
@@ -472,6 +481,27 @@ async def test_a_conversation_no_turn_belongs_to_is_an_error(
     with pytest.raises(ServiceValidationError) as caught:
         await call(hass, "new_conversation", **place)
     assert caught.value.translation_key == "scope_not_used"
+
+
+@pytest.mark.parametrize(
+    ("remembered", "place"),
+    [
+        ("satellite", {"satellite": "assist_satellite.attic"}),
+        ("satellite", {"satellite": "light.kitchen"}),
+        ("area", {"area": "Kitchen"}),
+    ],
+)
+async def test_a_place_that_is_not_there_is_an_error(
+    hass: HomeAssistant, friendly: ScriptedGateway, remembered: str, place: dict[str, str]
+) -> None:
+    """A name in place of an id would begin a conversation of nobody, too."""
+    hass.states.async_set("light.kitchen", "on")
+    entry = make_entry(hass, friendly, options={"main": {"scope": remembered}})
+    await hass.config_entries.async_setup(entry.entry_id)
+    with pytest.raises(ServiceValidationError) as caught:
+        await call(hass, "new_conversation", **place)
+    assert caught.value.translation_key == "no_such_place"
+    assert await call(hass, "stop", **place) == {"stopped": "nothing"}
 
 
 async def test_a_conversation_has_to_be_named(
