@@ -71,7 +71,7 @@ class OpenClawConversationEntity(AgentEntity, conversation.ConversationEntity):
             device_id=user_input.device_id,
             user_id=user_input.context.user_id,
         )
-        agent = self.coordinator.household.agent_at(origin.satellite_id, self.agent.subentry_id)
+        agent = self.coordinator.household.agent_at(origin.satellite_id) or self.agent
         question = Question(
             text=user_input.text,
             language=user_input.language,

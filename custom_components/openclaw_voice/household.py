@@ -67,10 +67,10 @@ class Household:
         self.async_update()
 
     @callback
-    def agent_at(self, satellite_id: str | None, subentry_id: str) -> Agent:
-        """Return the agent that was chosen for a satellite, else the one of a subentry."""
+    def agent_at(self, satellite_id: str | None) -> Agent | None:
+        """Return the agent that was chosen for a satellite."""
         chosen = self.memory.agent_for(satellite_id) if satellite_id else None
-        return self.agents.get(chosen or "") or self.agents[subentry_id]
+        return self.agents.get(chosen or "")
 
     @callback
     def async_update(self) -> None:

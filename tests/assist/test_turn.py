@@ -248,7 +248,7 @@ async def test_a_run_stopped_before_the_first_word_is_not_heard() -> None:
     """Whoever said stop, or asked something else, wants to hear nothing."""
     turn = turn_of([ChatFinal(outcome=RunOutcome.ABORTED)], SPOKEN)
     assert await deltas_of(turn) == []
-    assert turn.result == TurnResult(outcome=TurnOutcome.SILENT)
+    assert turn.result == TurnResult(outcome=TurnOutcome.SILENT, is_stopped=True)
 
 
 async def test_a_run_stopped_in_mid_answer_keeps_what_was_said() -> None:

@@ -3,10 +3,18 @@
 from homeassistant.core import HomeAssistant
 import pytest
 
-from tests.fakes.frames import accepted, answered
-from tests.fakes.gateway import Expect, ScriptedGateway
+from tests.fakes.frames import (
+    abort_settled,
+    aborted,
+    accepted,
+    answered,
+    response_aborted,
+    said,
+    started,
+)
+from tests.fakes.gateway import Expect, ScriptedGateway, abort_response
 
-from .support import add_entry, ask
+from .support import add_entry, ask, speech_of
 from .turns import KITCHEN
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -40,6 +48,26 @@ async def test_a_satellite_does_not_listen_again_for_ever(
     )
     heard = [await ask(hass, f"Ask me {n}", satellite_id=KITCHEN) for n in range(3)]
     assert [result.continue_conversation for result in heard] == [True, True, False]
+
+
+async def test_a_satellite_does_not_listen_after_an_answer_that_was_stopped(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Whoever stopped it wants no more of it, not even its question."""
+    entry = await add_entry(hass, friendly, options={"main": {"follow_up": "always"}})
+    friendly.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("Which one?")]),
+        Expect(
+            "chat.abort", emit=[aborted(), abort_response(), abort_settled(), response_aborted()]
+        ),
+    )
+    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    await friendly.wait_for_request("agent")
+    await friendly.played()
+    await entry.runtime_data.agents["subentry-main"].async_stop()
+    result = await turn
+    assert speech_of(result) == "Which one?"
+    assert not result.continue_conversation
 
 
 async def test_an_echo_of_the_answer_is_no_question(

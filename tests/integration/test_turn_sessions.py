@@ -15,8 +15,19 @@ from custom_components.openclaw_voice.assist.agent_turn import Manners
 from custom_components.openclaw_voice.assist.session_key import SessionKind, SessionScope
 from custom_components.openclaw_voice.gateway.run_request import Patience
 from custom_components.openclaw_voice.outbox.late_answer import LateAnswer, LateStatus
-from tests.fakes.frames import accepted, answered, ended, response_ok, said, sent, started
-from tests.fakes.gateway import Expect, ScriptedGateway, wait_for
+from tests.fakes.frames import (
+    abort_settled,
+    aborted,
+    accepted,
+    answered,
+    ended,
+    response_aborted,
+    response_ok,
+    said,
+    sent,
+    started,
+)
+from tests.fakes.gateway import Expect, ScriptedGateway, abort_response, wait_for
 from tests.fakes.refusals import Refusal
 
 from .support import add_entry, ask, speech_of
@@ -104,6 +115,16 @@ async def test_an_agent_that_was_removed_answers_nowhere(
     friendly.script(Expect("agent", reply=accepted(), emit=answered("Yes.")))
     assert speech_of(await ask(hass, satellite_id=KITCHEN)) == "Yes."
     assert list(entry.runtime_data.agents) == ["subentry-main"]
+
+
+async def test_an_agent_that_is_just_being_removed_still_answers(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Home Assistant takes its entity away a moment later."""
+    entry = await add_entry(hass, friendly)
+    entry.runtime_data.household.agents.clear()
+    friendly.script(Expect("agent", reply=accepted(), emit=answered("Yes.")))
+    assert speech_of(await ask(hass, satellite_id=KITCHEN)) == "Yes."
 
 
 async def test_a_level_of_thinking_goes_with_every_run(
@@ -316,6 +337,44 @@ async def test_what_nobody_heard_is_told_by_the_next_turn(
     assert "It is clean" not in second
     stati = [answer.status for answer in reversed(entry.runtime_data.outbox.all())]
     assert stati == [LateStatus.DELIVERED] * 3 + [LateStatus.UNHEARD]
+
+
+async def test_what_a_stopped_turn_was_told_is_told_again(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """It had not said a word, so nobody knows whether it has read it."""
+    entry = await add_entry(hass, friendly, options={"main": {"scope": "satellite"}})
+    agent: Agent = entry.runtime_data.agents["subentry-main"]
+    answer = LateAnswer(
+        id="late",
+        agent_id="main",
+        subentry_id=agent.subentry_id,
+        session_key="x",
+        satellite_id=KITCHEN,
+        run_id="late",
+        question="?",
+        language="en",
+        created=dt_util.utcnow(),
+        status=LateStatus.UNHEARD,
+        text="It is clean.",
+    )
+    entry.runtime_data.outbox._answers.put(answer, dt_util.utcnow())
+    friendly.script(
+        Expect("agent", reply=accepted(), emit=[started()]),
+        Expect(
+            "chat.abort", emit=[aborted(), abort_response(), abort_settled(), response_aborted()]
+        ),
+        Expect("agent", reply=accepted(), emit=answered("Yes.")),
+    )
+    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    await friendly.wait_for_request("agent")
+    await friendly.played()
+    await agent.async_stop()
+    await turn
+    await hass.async_block_till_done()
+    assert entry.runtime_data.outbox.get("late") == answer
+    await ask(hass, satellite_id=KITCHEN)
+    assert "It is clean." in friendly.received("agent")[1].params["extraSystemPrompt"]
 
 
 @pytest.mark.usefixtures("impatience")

@@ -173,11 +173,14 @@ class AgentTurn:
         async with aclosing(turn.deltas()) as deltas:
             async for delta in deltas:
                 yield delta
-        self.result = turn.result
+        self.result = result = turn.result
         try:
-            if self.result.outcome is not TurnOutcome.FAILED:
+            if result.outcome is not TurnOutcome.FAILED and (
+                result.answer or not result.is_stopped
+            ):
                 self._agent.note_told(plan.told_aside, plan.told_answers)
-            self._note_answer(is_answer=self.result.outcome is TurnOutcome.ANSWERED)
+            is_answer = result.outcome is TurnOutcome.ANSWERED and not result.is_stopped
+            self._note_answer(is_answer=is_answer)
         except Exception as err:  # noqa: BLE001 - a fault of ours must not cost the answer
             _LOGGER.error("What follows a turn was not noted: %s", type(err).__name__)
 

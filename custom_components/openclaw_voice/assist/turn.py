@@ -73,6 +73,9 @@ class TurnResult:
     error: GatewayError | None = None
     """Why it failed."""
 
+    is_stopped: bool = False
+    """Somebody stopped it, or asked something else, before it was complete."""
+
 
 class Sentences(Protocol):
     """What we say ourselves, in the language of the user."""
@@ -312,7 +315,10 @@ class Turn:
                 raise AnswerStoppedError("stopped before the first word")
             case _:
                 assert_never(final.outcome)
-        self._conclude(outcome, answer=answer, sentence=sentence, links=final.links)
+        is_stopped = final.outcome is RunOutcome.ABORTED
+        self._conclude(
+            outcome, answer=answer, sentence=sentence, links=final.links, is_stopped=is_stopped
+        )
         return deltas
 
     def _add_links(self, links: tuple[str, ...]) -> Iterable[TurnDelta]:
@@ -337,6 +343,7 @@ class Turn:
         sentence: str = "",
         links: tuple[str, ...] = (),
         error: GatewayError | None = None,
+        is_stopped: bool = False,
     ) -> None:
         """Set the result; a silent one says nothing but the sentence."""
         said = "" if outcome is TurnOutcome.SILENT else self._log.speech
@@ -347,4 +354,5 @@ class Turn:
             sentence=sentence,
             links=links,
             error=error,
+            is_stopped=is_stopped,
         )
