@@ -692,6 +692,29 @@ async def test_the_newest_task_of_a_session_is_the_open_one(desk: Desk) -> None:
     assert [answer.id for answer in desk.outbox.all()] == ["run-2", "run-1"]
 
 
+async def test_a_fault_of_ours_ends_a_task(
+    desk: Desk,
+    kitchen: Satellite,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Else its session would wait for it until the next start. People are told."""
+
+    async def fail(*_: object) -> str:
+        raise ValueError("secret words")
+
+    monkeypatch.setattr(desk.outbox, "_explain", fail)
+    run = await desk.promise()
+    run.fail(RunLostError("gone"))
+    assert await kitchen.begins() == "Sorry."
+    answer = await desk.becomes(LateStatus.DELIVERED)
+    assert answer.error == "unexpected"
+    assert desk.told() == [("failed", "Sorry.")]
+    assert desk.outbox.open_in(SESSION) is None
+    assert "ValueError" in caplog.text
+    assert "secret words" not in caplog.text
+
+
 async def test_too_many_tasks_push_out_the_oldest(
     desk: Desk, kitchen: Satellite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,9 @@ MAX_RUNNING: Final = 50
 START_GRACE: Final = timedelta(minutes=5)
 """How long a satellite has after a start of Home Assistant to come up, at least."""
 
+UNEXPECTED: Final = "unexpected"
+"""Category of the error of a task whose end was lost by a fault of ours."""
+
 GIVEN_UP: Final = "too_many"
 """Category of the error of a task that had to give way to others."""
 
@@ -137,7 +140,7 @@ class Outbox:
         for oldest in running[: max(0, len(running) + 1 - MAX_RUNNING)]:
             self._entry.async_create_background_task(
                 self._hass,
-                self._async_give_up(oldest),
+                self._async_push_out(oldest.id),
                 f"{self._entry.domain} give up {oldest.id}",
             )
 
@@ -217,7 +220,20 @@ class Outbox:
     async def _async_watch(
         self, watch: Watch, answer_id: str, items: AsyncIterable[RunItem] | None
     ) -> None:
-        """Follow a run to its end, and note how it ended."""
+        """Follow a run to its end, and note how it ended; a fault of ours ends it, too."""
+        try:
+            await self._async_follow(watch, answer_id, items)
+        except Exception as err:  # noqa: BLE001  else its session would wait for it for ever
+            _LOGGER.error("A late answer was lost: %s", type(err).__name__)
+            watch.has_ended = True
+            await self._async_give_up(answer_id, UNEXPECTED)
+        finally:
+            if self._watches.get(answer_id) is watch:
+                del self._watches[answer_id]
+
+    async def _async_follow(
+        self, watch: Watch, answer_id: str, items: AsyncIterable[RunItem] | None
+    ) -> None:
         try:
             ended = await watch.follow(items)
         except GatewayError as err:
@@ -227,9 +243,6 @@ class Outbox:
         else:
             watch.has_ended = True
             await self._async_finish(answer_id, ended)
-        finally:
-            if self._watches.get(answer_id) is watch:
-                del self._watches[answer_id]
 
     async def _async_on_run_id(self, answer_id: str, run_id: str) -> None:
         """Note under which id the gateway runs it now: that is how it is found again."""
@@ -271,11 +284,18 @@ class Outbox:
             sentence = await self._explain(error, answer.language)
             await self._async_end_failed(answer_id, sentence, error.category)
 
-    async def _async_give_up(self, answer: LateAnswer) -> None:
+    async def _async_push_out(self, answer_id: str) -> None:
         """End the oldest task for a new one: it is one too many."""
         _LOGGER.warning("Too many tasks go on at once; the oldest is given up")
+        await self._async_give_up(answer_id, GIVEN_UP)
+
+    async def _async_give_up(self, answer_id: str, error: str) -> None:
+        """End a task whose answer nobody waits for any more, here and on the gateway."""
+        answer = self._answers.get(answer_id)
+        if answer is None or answer.status is not LateStatus.RUNNING:
+            return
         sentence = await self._sentence(answer.language, "late_failed")
-        await self._async_end_failed(answer.id, sentence, GIVEN_UP)
+        await self._async_end_failed(answer.id, sentence, error)
         try:
             await self._async_abort(answer)
         except GatewayError as err:
@@ -327,7 +347,9 @@ class Outbox:
             id=answer.id,
             spoken=spoken,
             introduction=(
-                "" if answer.error == GIVEN_UP else await self._sentence(language, "late_ready")
+                ""
+                if answer.error in (GIVEN_UP, UNEXPECTED)
+                else await self._sentence(language, "late_ready")
             ),
             next_introduction=await self._sentence(language, "late_more"),
             written=answer.text or spoken,
