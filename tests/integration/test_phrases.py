@@ -37,6 +37,7 @@ async def test_names_are_filled_in(hass: HomeAssistant) -> None:
     assert "busy with web search." in english.holding_with("web_search")
     assert "busy with home get state." in english.holding_with("home.get-state")
     assert english.holding_with(None) == english.holding_with("__") == english.holding
+    assert english.holding_with("mcp__home_assistant__get_live_context") == english.holding
     assert english.switched_to("Clawd {1} 🦞") == "From now on, you are talking to Clawd {1} 🦞."
     assert english.title_of("Clawd") == "Answer from Clawd"
 

@@ -15,6 +15,9 @@ from .speech import SpeechWords
 _DOMAIN: Final = "openclaw_voice"
 _CATEGORY: Final = "common"
 
+MAX_TOOL_NAME: Final = 30
+"""Characters of the name of a tool that is said."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrases:
@@ -73,9 +76,13 @@ class Phrases:
         return SpeechWords(table=self.table, code=self.code, link=self.link)
 
     def holding_with(self, tool: str | None) -> str:
-        """Return the holding phrase; it names the tool, as people would say it, when one is known."""
+        """Return the holding phrase; it names the tool, as people would say it, when one is known.
+
+        A name nobody would say is left out, as those of tools of other servers often are.
+        """
         name = re.sub(r"[\W_]+", " ", tool or "").strip()
-        return self.holding_tool.format(tool=name) if name else self.holding
+        is_fit = 0 < len(name) <= MAX_TOOL_NAME
+        return self.holding_tool.format(tool=name) if is_fit else self.holding
 
     def switched_to(self, agent: str) -> str:
         """Return the sentence that another agent, by name, listens from now on."""
