@@ -23,6 +23,14 @@ STARTED_LIMIT = 90.0
 """Seconds until an answer must have come after something was started again."""
 
 
+async def wait_until_asked(model_server: ModelServer, question: str) -> None:
+    """Wait until the model works on a question."""
+    await model_server.wait_for(
+        lambda requests: any(request.user_text == question for request in requests),
+        limit=MODEL_LIMIT,
+    )
+
+
 async def test_late_answers_are_said_after_home_assistant_restarted(
     kitchen_room: Room,
     bedroom_room: Room,
@@ -38,10 +46,7 @@ async def test_late_answers_are_said_after_home_assistant_restarted(
     await options.change(patience=60)
     question = f"MODEL:HANG 30 {second}"
     turn = asyncio.create_task(bedroom_room.ask(question))
-    await model_server.wait_for(
-        lambda requests: any(request.user_text == question for request in requests),
-        limit=MODEL_LIMIT,
-    )
+    await wait_until_asked(model_server, question)
 
     await real_home_assistant.terminate()
     assert (await turn).answer.endswith(HOLDING)
@@ -85,3 +90,50 @@ async def test_an_answer_survives_a_gateway_that_is_killed(
     (announced,) = kitchen_room.announcements("word20")
     heard = WORD.findall(begun) + WORD.findall(announced)
     assert heard == [f"word{number}" for number in range(1, 21)]
+
+
+async def test_reloading_the_integration_loses_no_answer(
+    kitchen_room: Room,
+    options: Options,
+    late: LateAnswers,
+    real_home_assistant: HomeAssistantProcess,
+    model_server: ModelServer,
+) -> None:
+    """A spoken turn that goes on is answered later."""
+    await options.change(patience=60)
+    word = new_word()
+    question = f"MODEL:HANG 5 {word}"
+    turn = asyncio.create_task(kitchen_room.ask(question))
+    await wait_until_asked(model_server, question)
+
+    async with real_home_assistant.connect() as other:
+        await other.reload_entry(options.agent.entry_id)
+
+    assert (await turn).answer.endswith(HOLDING)
+    await late.wait_for(lambda event: event["text"] == word)
+    await kitchen_room.wait_for_announcement(word)
+    assert len(kitchen_room.announcements(word)) == 1
+
+
+async def test_a_late_answer_survives_when_everything_is_killed(
+    kitchen_room: Room,
+    options: Options,
+    real_gateway: GatewayProcess,
+    real_home_assistant: HomeAssistantProcess,
+    model_server: ModelServer,
+) -> None:
+    """The gateway and Home Assistant both come back without having ended in order."""
+    await options.change(patience=1)
+    word = new_word()
+    said = await kitchen_room.ask(f"MODEL:HANG 12 {word}")
+    assert said.answer.endswith(HOLDING)
+
+    real_home_assistant.kill()
+    real_gateway.kill()
+    await asyncio.gather(real_gateway.start(), real_home_assistant.start())
+
+    async with late_answers(real_home_assistant) as late:
+        event = await late.wait_for(lambda _: True, limit=STARTED_LIMIT)
+    assert (event["status"], event["text"]) == ("answered", word)
+    await kitchen_room.wait_for_announcement(word)
+    assert len(kitchen_room.announcements(word)) == 1
