@@ -25,6 +25,7 @@ def heard(text: str, language: str) -> Command | None:
     [
         ("en", "stop"),
         ("en-GB", "Stop, please!"),
+        ("en", "Stop, stop, stop!"),
         ("en", "Cancel that."),
         ("en", "be quiet"),
         ("en", "NEVER MIND"),
@@ -32,6 +33,8 @@ def heard(text: str, language: str) -> Command | None:
         ("en", "That’s enough."),
         ("en", "stop the answer"),
         ("de", "Stopp!"),
+        ("de", "Halt, halt!"),
+        ("de", "Hör auf, hör auf!"),
         ("de-DE", "Hör bitte auf"),
         ("de", "hoer auf"),
         ("de", "Brich das ab"),

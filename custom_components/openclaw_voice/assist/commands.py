@@ -7,6 +7,7 @@ Only a whole utterance counts: "stop", not "stop the music". The sentences are i
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 import re
 from typing import Final
 import unicodedata
@@ -95,8 +96,15 @@ def _intents(language: str) -> Intents:
 
 
 def _plain(text: str) -> str:
-    """Return the words of a text in lower case, without accents, punctuation and emoji."""
-    return " ".join(re.findall(r"[^\W_]+", _without_accents(text)))
+    """Return the words of a text in lower case, without accents, punctuation and emoji.
+
+    Who is in a hurry says a word, or all of it, more than once; it counts once.
+    """
+    words = [word for word, _ in groupby(re.findall(r"[^\W_]+", _without_accents(text)))]
+    for length in range(1, len(words) // 2 + 1):
+        if words == words[:length] * (len(words) // length):
+            return " ".join(words[:length])
+    return " ".join(words)
 
 
 def _without_accents(text: str) -> str:
