@@ -219,6 +219,22 @@ async def fail(_: AsyncIterator[RunItem]) -> None:
     raise OSError("disk full")
 
 
+async def test_what_was_waited_before_the_run_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a satellite that has been silent for long, only the least patience is left."""
+    monkeypatch.setattr(turn_module, "AFTER_CONNECTING", SHORT)
+    run = Run()
+    turn = Turn(
+        run,
+        sentences=Said(),
+        style=TurnStyle(new_filter=Capitals, patience=90, total=None),
+        hand_over=Outbox(run).take,
+        began=asyncio.get_running_loop().time() - 100,
+    )
+    assert await deltas_of(turn) == [LATER]
+    assert turn.timings.connected is not None
+    assert turn.timings.connected >= 100
+
+
 async def test_a_run_that_cannot_be_handed_over_is_waited_for(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

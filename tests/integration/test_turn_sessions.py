@@ -181,7 +181,7 @@ async def test_a_model_does_not_prolong_the_wait_for_a_connection(
     hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever is left without an answer hears so after one wait, not after two."""
-    now = 0.0
+    now = hass.loop.time()
     waits: list[float] = []
 
     async def wait_for_model(*_: object) -> None:

@@ -96,6 +96,8 @@ class AgentTurn:
         self._run: ChatRun | None = None
         self._turn: Turn | None = None
         self._is_stopped = False
+        self._began = 0.0
+        """Loop time."""
 
     @property
     def timings(self) -> Timings:
@@ -112,6 +114,7 @@ class AgentTurn:
 
         Errors of the gateway are not raised, their sentence is a message of its own.
         """
+        self._began = self._now()
         phrases = await async_phrases(self._house.hass, self._question.language)
         words = OwnWords(
             phrases,
@@ -155,10 +158,10 @@ class AgentTurn:
             await self._turn.leave()
 
     async def _ask(self, plan: RunPlan, words: OwnWords) -> AsyncGenerator[TurnDelta]:
-        connect_until = self._now() + self._options.outage_wait
         if self._options.model is not None:
             await self._agent.async_use_model(plan.session_key, self._options.model)
-        self._run = run = self._start(plan, max(0.0, connect_until - self._now()))
+        waited = self._now() - self._began
+        self._run = run = self._start(plan, max(0.0, self._options.outage_wait - waited))
         if self._is_stopped:
             await run.abort()  # Now it will not be sent.
         self.run_id = run.run_id
@@ -169,6 +172,7 @@ class AgentTurn:
             sentences=words,
             style=self._style(words),
             hand_over=partial(self._hand_over, run) if self._manners.can_be_later else None,
+            began=self._began,
         )
         async with aclosing(turn.deltas()) as deltas:
             async for delta in deltas:

@@ -131,8 +131,17 @@ class Turn:
         sentences: Sentences,
         style: TurnStyle | None = None,
         hand_over: HandOver | None = None,
+        began: float | None = None,
     ) -> None:
-        """`run` is entered once. Without `hand_over` the turn waits for whatever comes."""
+        """Nothing happens before `deltas`.
+
+        Args:
+            run: Entered once.
+            sentences: What is said besides the agent's words.
+            style: Shown, and for as long as a typed turn may take, when None.
+            hand_over: Without it the turn waits for whatever comes.
+            began: When somebody began to wait (loop time); now when None.
+        """
         self.result = TurnResult(outcome=TurnOutcome.SILENT)
         self._run = run
         self._sentences = sentences
@@ -140,7 +149,7 @@ class Turn:
         self._hand_over = hand_over
         self._log = ChatDeltas(self._style.new_filter)
         self._now = asyncio.get_running_loop().time
-        self._began = self._now()
+        self._began = self._now() if began is None else began
         self._watch = StopWatch(self._began)
         self._heard_at = self._began
         """When the agent said something last (loop time)."""
