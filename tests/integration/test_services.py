@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 from unittest.mock import Mock
 
+from aiohttp import ClientError
 from homeassistant.components import camera
 from homeassistant.components.media_source import MediaSource, MediaSourceItem, PlayMedia
 from homeassistant.config_entries import ConfigEntryState
@@ -26,6 +27,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 import voluptuous as vol
 
+from custom_components.openclaw_voice.assist import media
 from custom_components.openclaw_voice.assist.run_limit import MAX_RUNS
 from custom_components.openclaw_voice.assist.session_key import home_of
 from custom_components.openclaw_voice.assist.timings import Timings
@@ -224,6 +226,46 @@ async def test_media_that_cannot_be_read_is_an_error(
         await call(hass, "ask", message="What is this?", attachments={"media_content_id": media_id})
     assert caught.value.translation_key == "attachment_unreadable"
     assert friendly.received("agent") == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), TimeoutError(), ClientError(), KeyError()])
+async def test_a_camera_that_fails_in_its_own_way_is_an_error(
+    hass: HomeAssistant,
+    friendly: ScriptedGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    """Cameras raise what their libraries do; people are told which one it was."""
+
+    async def take(_: HomeAssistant, __: str) -> camera.Image:
+        raise error
+
+    monkeypatch.setattr("homeassistant.components.camera.async_get_image", take)
+    await add_entry(hass, friendly)
+    attached = {"media_content_id": "media-source://camera/camera.door"}
+    with pytest.raises(HomeAssistantError) as caught:
+        await call(hass, "ask", message="What is this?", attachments=attached)
+    assert caught.value.translation_key == "attachment_unreadable"
+    assert caught.value.translation_placeholders == {"name": "camera.door"}
+
+
+async def test_a_media_source_that_never_answers_is_not_waited_for(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the timeout of the question is."""
+
+    async def resolve(*_: object) -> PlayMedia:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("homeassistant.components.media_source.async_resolve_media", resolve)
+    monkeypatch.setattr(media, "FETCH_LIMIT", 0.01)
+    await add_entry(hass, friendly)
+    with pytest.raises(HomeAssistantError) as caught:
+        await call(
+            hass, "ask", message="Hm?", attachments={"media_content_id": "media-source://x/y"}
+        )
+    assert caught.value.translation_key == "attachment_unreadable"
 
 
 async def test_ask_may_not_wait(hass: HomeAssistant, friendly: ScriptedGateway) -> None:

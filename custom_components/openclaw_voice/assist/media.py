@@ -1,22 +1,27 @@
 """What an action attaches: camera snapshots, images and local media -> what the gateway takes."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+import logging
 from pathlib import Path
 from typing import Any, Final
 
 from homeassistant.components import camera, image, media_source
 from homeassistant.components.conversation import Attachment as MediaFile
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 
 from ..gateway.models import HelloOk, Policy
 from ..gateway.run_request import Attachment
 from .attachments import async_read, check, type_of
 from .task_errors import AttachmentUnreadableError
 
+FETCH_LIMIT: Final = 30.0
+"""Seconds another integration has for a picture, or to say where a file is."""
+
 MEDIA_ID: Final = "media_content_id"
 MEDIA_TYPE: Final = "media_content_type"
 
+_LOGGER: Final = logging.getLogger(__name__)
 _CAMERA: Final = "media-source://camera/"
 _IMAGE: Final = "media-source://image/"
 """How the media selector names a picture of this moment; an entity id follows."""
@@ -56,12 +61,14 @@ async def _async_fetch_one(
     media_id: str = item[MEDIA_ID]
     name = pictured_entity(media_id) or media_id.rsplit("/", 1)[-1]
     try:
-        if media_id.startswith(_CAMERA):
-            return _picture(name, await camera.async_get_image(hass, name))
-        if media_id.startswith(_IMAGE):
-            return _picture(name, await image.async_get_image(hass, name))
-        media = await media_source.async_resolve_media(hass, media_id, None)
-    except (HomeAssistantError, LookupError) as err:
+        async with asyncio.timeout(FETCH_LIMIT):
+            if media_id.startswith(_CAMERA):
+                return _picture(name, await camera.async_get_image(hass, name))
+            if media_id.startswith(_IMAGE):
+                return _picture(name, await image.async_get_image(hass, name))
+            media = await media_source.async_resolve_media(hass, media_id, None)
+    except Exception as err:  # Other integrations raise whatever their devices do.
+        _LOGGER.debug("An attachment cannot be read: %s", type(err).__name__)
         raise AttachmentUnreadableError(name) from err
     if media.path is None:
         # It is somewhere in the internet, or made while it is played.
