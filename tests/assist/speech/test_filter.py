@@ -91,6 +91,10 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
         ("**Never closed. And on.", "Never closed. And on."),
         ("50%**now**", "50%now"),
         ("see ** there", "see ** there"),
+        (
+            f"Run `{'x' * 70}`, or `{'y' * 70}`. Done.\n.env",
+            f"Run\n\n{WORDS.code}\n\nor\n\n{WORDS.code}\n\nDone.\n.env",
+        ),
         ("**.env** file", ".env file"),
         ("a ~~ b", "a ~~ b"),
         ("a **b**c**", "a bc"),

@@ -14,6 +14,7 @@ _PAUSES: Final = frozenset(".!?:;,…‥·;؟؛،۔।॥։።。！？：；，
 _HUG: Final = frozenset(".,;:!?…)]}»”。！？：；，、）")  # noqa: RUF001 - signs of several scripts
 """Stand close to the word before them."""
 
+_ENDS: Final = ".,;:!?…"
 _WIDE: Final = frozenset("WF")
 """Characters of scripts that put no blanks between words."""
 
@@ -42,8 +43,16 @@ class SpeechWriter:
         self._left_out = False
         """Something was left out since the last text."""
 
+        self._has_ended = False
+        """A sentence of ours was the last text: what ended the one it stands in is not due."""
+
     def text(self, text: str) -> None:
         """Write text that begins with no blank space."""
+        if self._has_ended:
+            text = text.lstrip(_ENDS)
+            if not text:
+                return
+            self._has_ended = False
         if self._opened is not None and self._close_opened(text):
             return
         self._write_gap(text[0])
@@ -68,6 +77,7 @@ class SpeechWriter:
             self.line_end(paragraph=True)
             self.verbatim(text.strip())
             self.line_end(paragraph=True)
+            self._has_ended = True
 
     def parenthesis(self) -> None:
         """Open a parenthesis; it is left out if nothing is written into it."""
@@ -89,6 +99,7 @@ class SpeechWriter:
         """Note the end of a line; two of them are a longer pause, and more are no more."""
         if self._opened is not None:
             self._write_opened()
+        self._has_ended = False
         self._gap = "\n\n" if paragraph or self._gap.startswith("\n") else "\n"
         self.line_has_text = False
 
