@@ -128,6 +128,8 @@ def test_emphasis_is_not_heard(text: str, expected: str) -> None:
         ("**Fertig!**\nGut", "Fertig!\nGut"),
         ("**Last line**", "Last line."),
         ("Title\n===\nText", "Title\n\nText"),
+        ("**Today** 🌤️\n\n- Rain\n\n👋 **Bye**  \nNow", "Today.\n\nRain.\n\nBye.\nNow"),
+        ("**Today**, 5 °C\n**Then** more", "Today, 5 °C\nThen more"),
         ("Text\n\n---\n\n* * *\n\n\n\nMore", "Text\n\nMore"),
         ("-" * 250 + "\nText", "Text"),
         ("- Milk\n- Eggs, two\n- Done ✅\n- Why?\n", "Milk.\nEggs, two.\nDone.\nWhy?"),

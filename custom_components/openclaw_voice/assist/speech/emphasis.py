@@ -30,12 +30,12 @@ class Emphasis:
 
         self._begins_line = False
         self._end = -1
-        """Offset behind what was closed last."""
+        """How much was written when something was closed last."""
 
     @property
     def is_whole_line(self) -> bool:
-        """Whether the line has begun with strong emphasis and has just ended with it: a heading."""
-        return self._begins_line and self._end == self._cursor.source.offset
+        """Whether the line has begun with strong emphasis and ends with it, but for pictures: a heading."""
+        return self._begins_line and self._end == self._cursor.writer.written
 
     def new_line(self, *, is_block: bool) -> None:
         """Begin a line; one that begins a paragraph or an item forgets what was opened."""
@@ -55,9 +55,8 @@ class Emphasis:
             return cursor.say(sign * length)
         if self._closes(sign, length, follows):
             self._open[sign] = max(0, self._open[sign] - length)
-            cursor.drop(length)
-            self._end = cursor.source.offset
-            return True
+            self._end = cursor.writer.written
+            return cursor.drop(length)
         opens = self._opens(sign, length, window)
         if opens is None:
             return False

@@ -27,6 +27,9 @@ class SpeechWriter:
         self.line_has_text = False
         """Something was said since the line began."""
 
+        self.written = 0
+        """Characters so far, without the gaps between them."""
+
         self._parts: list[str] = []
         self._gap = ""
         """Blank space, or a line end, that is due before the next text."""
@@ -160,6 +163,7 @@ class SpeechWriter:
 
     def _write(self, text: str) -> None:
         self._parts.append(text)
+        self.written += len(text)
         self._last = text[-1]
         self._last_word = text.rstrip(_CLOSERS)[-1:] or self._last_word
         self.line_has_text = True
