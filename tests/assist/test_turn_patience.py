@@ -453,21 +453,87 @@ async def test_a_promise_is_kept_when_its_turn_is_cancelled() -> None:
     assert await outbox.rest() == [ANSWERED]
 
 
-async def test_a_promise_that_is_not_stored_in_time_is_none(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("times", [1, 2], ids=["cancelled", "cancelled twice"])
+async def test_a_promise_that_is_not_stored_in_time_is_kept_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    """The turn was cancelled, so its run ends with it."""
-    monkeypatch.setattr(turn_module, "LEAVING_LIMIT", SHORT)
+    """Whoever took it has it; the turn does not wait for a slow disk."""
+    monkeypatch.setattr(turn_module, "LEAVING_LIMIT", SHORT if times == 1 else 100)
     run = Run()
-    began = asyncio.Event()
+    outbox = Outbox(run)
+    began, gone = asyncio.Event(), asyncio.Event()
 
-    async def take_for_ever(_: AsyncIterator[RunItem]) -> None:
+    async def store_for_ever(items: AsyncIterator[RunItem]) -> None:
+        outbox.items = items
+        outbox.taken.append(items)
         began.set()
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            gone.set()
 
-    task = await listen(turn_with(run, take_for_ever))
+    task = await listen(turn_with(run, store_for_ever))
     await began.wait()
-    task.cancel()
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert run.is_ended
+    async with asyncio.timeout(1):
+        await gone.wait()
+    run.say(ANSWERED)
+    assert await outbox.rest() == [ANSWERED]
+
+
+async def test_a_turn_given_up_while_it_must_end_does_not_wait_for_its_promise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is closed, and the disk is slow."""
+    monkeypatch.setattr(turn_module, "LEAVING_LIMIT", SHORT)
+    run = Run(MessageStarted())
+    outbox = Outbox(run)
+
+    async def store_for_ever(items: AsyncIterator[RunItem]) -> None:
+        outbox.items = items
+        outbox.taken.append(items)
+        await asyncio.Event().wait()
+
+    turn = turn_with(run, store_for_ever, patience=100)
+    deltas = turn.deltas()
+    await anext(deltas)
+    await turn.leave()
+    async with asyncio.timeout(1):
+        await deltas.aclose()
+    run.say(ANSWERED)
+    assert await outbox.rest() == [ANSWERED]
+
+
+async def test_a_run_that_has_ended_is_not_handed_over() -> None:
+    """Whoever followed it would miss its end, and tell of a failure."""
+    run = Run(MessageStarted(), ChatDelta("Noon."), ANSWERED)
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take, patience=100)
+    deltas = turn.deltas()
+    while (await anext(deltas)) != {"content": "."}:
+        pass
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+    leaving = asyncio.create_task(turn.leave())
+    await asyncio.sleep(0)
+    await deltas.aclose()
+    await leaving
+    assert outbox.items is None
+
+
+async def test_a_run_whose_promise_was_not_stored_is_not_waited_for() -> None:
+    """Whoever took it goes on with it: two must not."""
+    run = Run()
+    outbox = Outbox(run)
+
+    async def fail_late(items: AsyncIterator[RunItem]) -> None:
+        await outbox.take(items)
+        raise OSError("disk full")
+
+    turn = turn_with(run, fail_late)
+    assert await deltas_of(turn) == [LATER]
+    run.say(ANSWERED)
+    assert await outbox.rest() == [ANSWERED]

@@ -230,7 +230,7 @@ class AgentTurn:
         run.detach()
         try:
             await outbox.async_hand_over(run, items, answer)
-        except (Exception, asyncio.CancelledError) as err:
+        except Exception as err:
             if outbox.get(answer.id) is None:
                 raise
             # It is followed; only a restart of Home Assistant would lose it.

@@ -8,15 +8,15 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
-    Awaitable,
     Callable,
+    Coroutine,
     Iterable,
 )
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 import logging
-from typing import Final, Protocol, assert_never
+from typing import Any, Final, Protocol, assert_never
 
 from ..gateway.errors import GatewayError, RunError
 from ..gateway.run_items import ChatDelta, ChatFinal, RunItem, RunOutcome
@@ -95,10 +95,10 @@ class Sentences(Protocol):
         """Return the sentence for an error."""
 
 
-type HandOver = Callable[[AsyncIterator[RunItem]], Awaitable[None]]
+type HandOver = Callable[[AsyncIterator[RunItem]], Coroutine[Any, Any, None]]
 """Takes over the rest of a run: it is safe when this returns, and goes on without its turn.
 
-Being cancelled it either raises, or has taken it over all the same.
+Before its first wait it has taken it, or has failed; whatever happens afterwards, it has it.
 """
 
 
@@ -157,6 +157,9 @@ class Turn:
         self._items: PatientItems[RunItem] | None = None
         self._is_handed_over = False
         self._is_leaving = False
+        self._is_over = False
+        """The run has said how it ended."""
+
         self._left = asyncio.Event()
         """There is no run, or it has ended, or somebody else has it."""
 
@@ -248,32 +251,39 @@ class Turn:
         """Hand the rest over; return whether somebody has it now."""
         if self._hand_over is None:
             return False
-        # Not to be cancelled with the turn: what is stored half would be kept half.
-        work = asyncio.ensure_future(self._hand_over(items))
+        work = asyncio.Task(
+            self._hand_over(items), loop=asyncio.get_running_loop(), eager_start=True
+        )
+        work.add_done_callback(_note_failure)
+        self._is_handed_over = not (work.done() and work.exception())
         try:
+            # Not to be cancelled with the turn: what is stored half would be kept half.
             await asyncio.shield(work)
         except asyncio.CancelledError:
-            await asyncio.wait((work,), timeout=LEAVING_LIMIT)
-            work.cancel()
-            await asyncio.wait((work,), timeout=LEAVING_LIMIT)
-            self._note_handed_over(work)
+            try:
+                await asyncio.wait((work,), timeout=LEAVING_LIMIT)
+            finally:
+                work.cancel()
             raise
-        except Exception as err:  # noqa: BLE001 - a fault of ours must not cost the answer
-            _LOGGER.error("A run was not handed over: %s", type(err).__name__)
-        return self._note_handed_over(work)
-
-    def _note_handed_over(self, work: asyncio.Future[None]) -> bool:
-        if work.done() and not work.cancelled() and work.exception() is None:
-            self._is_handed_over = True
-        else:
-            self._hand_over = None  # The turn waits for the answer itself.
+        except Exception:  # noqa: BLE001 - a fault of ours must not cost the answer
+            if not self._is_handed_over:
+                self._hand_over = None  # The turn waits for the answer itself.
         return self._is_handed_over
+
+    async def _give_away_soon(self, items: PatientItems[RunItem]) -> None:
+        """Hand the rest over when the turn itself has been given up."""
+        try:
+            async with asyncio.timeout(LEAVING_LIMIT):
+                await self._give_away(items)
+        except TimeoutError:
+            _LOGGER.debug("A turn that ended was not stored in time")
 
     async def _let_go(self, items: PatientItems[RunItem]) -> None:
         """The turn ends here, whether its run has ended or not."""
         try:
-            if self._is_leaving and not items.has_ended and not self._is_handed_over:
-                await self._give_away(items)
+            is_over = self._is_over or items.has_ended
+            if self._is_leaving and not is_over and not self._is_handed_over:
+                await self._give_away_soon(items)
             if not self._is_handed_over:
                 await items.aclose()
         finally:
@@ -290,6 +300,7 @@ class Turn:
 
     def _take(self, item: RunItem) -> list[TurnDelta]:
         if isinstance(item, ChatFinal):
+            self._is_over = True
             return self._finish(item)
         if isinstance(item, ChatDelta):
             self._heard_at = self._now()
@@ -365,3 +376,8 @@ class Turn:
             error=error,
             is_stopped=is_stopped,
         )
+
+
+def _note_failure(work: asyncio.Future[None]) -> None:
+    if not work.cancelled() and (error := work.exception()) is not None:
+        _LOGGER.error("A run was not handed over: %s", type(error).__name__)
