@@ -20,7 +20,7 @@ from .markup import MAX_CODE, read_code, read_entity, read_math
 from .pictures import Pictures
 from .tags import Tags
 
-_SIGNS: Final = r"*_~`\[\]<>&\\$!()#:^{}【\ue200-\ue206"
+_SIGNS: Final = r"*_~`\[\]<>&\\$!()#:^{}|【\ue200-\ue206"
 _PARTS: Final = f"{AS_PICTURE}{AS_TEXT}{KEYCAP}{JOINER}\U000e0020-\U000e007f"
 _SAFE_WORD: Final = r"(?!(?i:h(?:t|\Z)|w(?:w|s|\Z)|f(?:t|i|\Z)))[A-Za-z]+[,.;?]?"
 _WORDS: Final = re.compile(rf"{_SAFE_WORD}(?: {_SAFE_WORD})*")
@@ -76,6 +76,7 @@ class Inline:
             ">": self._say_sign,
             "#": self._read_hash,
             **dict.fromkeys("^{}", self._read_height),
+            "|": self._read_bar,
             **dict.fromkeys(map(chr, range(0xE200, 0xE207)), self._links.read_citation),
         }
 
@@ -130,6 +131,19 @@ class Inline:
 
     def _read_underscore(self) -> bool:
         return self._formula.read_sign() if self._formula.is_open else self._emphasis.read()
+
+    def _read_bar(self) -> bool:
+        """Read a bar; one that stands alone parts words, as in a table or between links."""
+        cursor = self._cursor
+        follows = cursor.source.window(1)[:1]
+        if not follows:
+            return False
+        if not cursor.source.before.isspace() or not follows.isspace():
+            return self._say_sign()
+        if follows == "\n" or not cursor.writer.line_has_text:
+            return cursor.leave_out(1)
+        cursor.writer.pause()
+        return cursor.drop(1)
 
     def _read_height(self) -> bool:
         return self._formula.read_sign() if self._formula.is_open else self._say_sign()

@@ -118,6 +118,14 @@ class SpeechWriter:
             self._gap = ""
             self._write("。" if _is_wide(self._last_word) else ".")
 
+    def pause(self) -> None:
+        """Make sure that speech pauses here for a moment."""
+        if self._opened is not None:
+            self.leave_out()
+        elif self._last_word not in _PAUSES:
+            self._gap = ""
+            self._write("、" if _is_wide(self._last_word) else ",")
+
     def take(self, *, is_last: bool = False) -> str:
         """Return what was written since the last call."""
         if is_last and self._opened is not None:
