@@ -237,6 +237,15 @@ async def test_an_error_after_some_text_keeps_the_text() -> None:
     assert turn.result.speech == "It is (run_lost)"
 
 
+async def test_a_tool_has_an_end_when_its_run_is_lost() -> None:
+    """Other agents read the log of the same conversation, and some want an end for each call."""
+    turn = turn_of([STARTED, RunLostError("gone")])
+    call, end, sentence = (await deltas_of(turn))[1:]
+    assert call == TOOL_CALL
+    assert (end["role"], end["tool_call_id"]) == ("tool_result", "t1")
+    assert sentence == {"role": "assistant", "content": "(run_lost)"}
+
+
 async def test_a_run_stopped_before_the_first_word_is_told() -> None:
     """Silence would look like a fault."""
     turn = turn_of([ChatFinal(outcome=RunOutcome.ABORTED)])

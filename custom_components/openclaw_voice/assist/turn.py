@@ -350,7 +350,7 @@ class Turn:
         return self._log.add_paragraph(as_markdown(links), between="\n\n")
 
     async def _fail(self, error: GatewayError) -> list[TurnDelta]:
-        deltas = self._noted(self._log.flush())
+        deltas = [*self._noted(self._log.flush()), *self._log.end_tools()]
         sentence = await self._sentences.explain(error)
         self._conclude(TurnOutcome.FAILED, sentence=sentence, error=error)
         return [*deltas, *self._log.add_message(sentence)]
