@@ -537,3 +537,23 @@ async def test_a_run_whose_promise_was_not_stored_is_not_waited_for() -> None:
     assert await deltas_of(turn) == [LATER]
     run.say(ANSWERED)
     assert await outbox.rest() == [ANSWERED]
+
+
+async def test_a_slow_disk_does_not_keep_people_waiting(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run is followed all the same."""
+    monkeypatch.setattr(turn_module, "STORING_LIMIT", SHORT)
+    run = Run()
+    outbox = Outbox(run)
+
+    async def store_for_ever(items: AsyncIterator[RunItem]) -> None:
+        outbox.items = items
+        outbox.taken.append(items)
+        await asyncio.Event().wait()
+
+    turn = turn_with(run, store_for_ever)
+    assert await deltas_of(turn) == [LATER]
+    assert caplog.messages == ["A run was not stored in time; a restart would lose it"]
+    run.say(ANSWERED)
+    assert await outbox.rest() == [ANSWERED]

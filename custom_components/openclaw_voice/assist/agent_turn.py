@@ -228,14 +228,15 @@ class AgentTurn:
             created=dt_util.utcnow(),
         )
         run.detach()
+        self.late_answer_id = answer.id
         try:
             await outbox.async_hand_over(run, items, answer)
         except Exception as err:
             if outbox.get(answer.id) is None:
+                self.late_answer_id = None
                 raise
             # It is followed; only a restart of Home Assistant would lose it.
             _LOGGER.error("A late answer was not stored: %s", type(err).__name__)
-        self.late_answer_id = answer.id
 
     # our own commands
 

@@ -32,6 +32,9 @@ TOTAL_LIMIT: Final = 240.0
 AFTER_CONNECTING: Final = 3.0
 """Seconds of patience that are left to an agent when the connection has used up the others."""
 
+STORING_LIMIT: Final = 10.0
+"""Seconds until a run that was handed over must be stored: people do not wait for a slow disk."""
+
 LEAVING_LIMIT: Final = 2.0
 """Seconds to hand a run over when its turn is cancelled meanwhile."""
 
@@ -256,18 +259,17 @@ class Turn:
         )
         work.add_done_callback(_note_failure)
         self._is_handed_over = not (work.done() and work.exception())
+        if not self._is_handed_over:
+            self._hand_over = None  # The turn waits for the answer itself.
         try:
             # Not to be cancelled with the turn: what is stored half would be kept half.
-            await asyncio.shield(work)
+            await asyncio.wait((work,), timeout=STORING_LIMIT)
         except asyncio.CancelledError:
-            try:
-                await asyncio.wait((work,), timeout=LEAVING_LIMIT)
-            finally:
-                work.cancel()
+            await asyncio.wait((work,), timeout=LEAVING_LIMIT)
             raise
-        except Exception:  # noqa: BLE001 - a fault of ours must not cost the answer
-            if not self._is_handed_over:
-                self._hand_over = None  # The turn waits for the answer itself.
+        finally:
+            if work.cancel():
+                _LOGGER.error("A run was not stored in time; a restart would lose it")
         return self._is_handed_over
 
     async def _give_away_soon(self, items: PatientItems[RunItem]) -> None:
