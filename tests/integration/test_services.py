@@ -3,11 +3,10 @@
 import asyncio
 from pathlib import Path
 from typing import Any, cast
-from unittest.mock import Mock
 
 from aiohttp import ClientError
 from homeassistant.components import camera
-from homeassistant.components.media_source import MediaSource, MediaSourceItem, PlayMedia
+from homeassistant.components.media_source import PlayMedia
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.exceptions import (
@@ -20,10 +19,7 @@ from homeassistant.helpers import area_registry as ar
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
-    MockModule,
     MockUser,
-    mock_integration,
-    mock_platform,
 )
 import voluptuous as vol
 
@@ -200,26 +196,12 @@ async def test_ask_sends_pictures_of_this_moment(
 
 @pytest.mark.parametrize(
     "media_id",
-    ["media-source://nowhere/song.mp3", "media-source://made_up/song.mp3", "not a media id"],
+    ["media-source://nowhere/song.mp3", "not a media id"],
 )
 async def test_media_that_cannot_be_read_is_an_error(
     hass: HomeAssistant, friendly: ScriptedGateway, media_id: str
 ) -> None:
     """Nothing is asked without it."""
-
-    class Radio(MediaSource):
-        """Has songs that are not on the disk."""
-
-        async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
-            """Play it from the internet."""
-            return PlayMedia("https://example.invalid/song.mp3", "audio/mpeg")
-
-    async def make(_: HomeAssistant) -> MediaSource:
-        return Radio("made_up")
-
-    mock_platform(hass, "made_up.media_source", Mock(async_get_media_source=make))
-    mock_integration(hass, MockModule("made_up"))
-    assert await async_setup_component(hass, "made_up", {})
     assert await async_setup_component(hass, "media_source", {})
     await add_entry(hass, friendly)
     with pytest.raises(HomeAssistantError) as caught:
@@ -247,6 +229,22 @@ async def test_a_camera_that_fails_in_its_own_way_is_an_error(
         await call(hass, "ask", message="What is this?", attachments=attached)
     assert caught.value.translation_key == "attachment_unreadable"
     assert caught.value.translation_placeholders == {"name": "camera.door"}
+
+
+async def test_media_of_the_internet_is_an_error(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only files of the own disk are read."""
+
+    async def resolve(*_: object) -> PlayMedia:
+        return PlayMedia("https://example.invalid/song.mp3", "audio/mpeg")
+
+    monkeypatch.setattr("homeassistant.components.media_source.async_resolve_media", resolve)
+    await add_entry(hass, friendly)
+    attached = {"media_content_id": "media-source://radio/song.mp3"}
+    with pytest.raises(HomeAssistantError) as caught:
+        await call(hass, "ask", message="Hm?", attachments=attached)
+    assert caught.value.translation_placeholders == {"name": "song.mp3"}
 
 
 async def test_a_media_source_that_never_answers_is_not_waited_for(
