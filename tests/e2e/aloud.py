@@ -123,6 +123,14 @@ class LateAnswers:
                 await self.changed.wait_for(lambda: any(map(is_wanted, self.events)))
         return next(filter(is_wanted, self.events))
 
+    async def with_words(self, words: str) -> JsonObject:
+        """Return the event of the answer with these words.
+
+        Raises:
+            TimeoutError: There is none in time.
+        """
+        return await self.wait_for(lambda event: words in event["text"])
+
     def time_of(self, event: JsonObject) -> float:
         """Return when an event came."""
         return self.times[self.events.index(event)]

@@ -57,7 +57,7 @@ async def test_a_question_nobody_waits_for_ends_in_an_event(
     )
 
     assert response["status"] == "later"
-    event = await late.wait_for(lambda event: event["text"] == word)
+    event = await late.with_words(word)
     assert event["id"] == response["late_answer_id"]
     listed = await act(client, "list_late_answers", agent=agent.entity_id)
     (kept,) = [each for each in listed["late_answers"] if each["id"] == event["id"]]

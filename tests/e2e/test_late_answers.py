@@ -34,7 +34,7 @@ async def test_an_answer_of_half_a_minute_is_announced_where_it_was_asked(
 
     assert said.answer.endswith(HOLDING)
     assert 8 <= said.seconds < 8 + AT_ONCE
-    event = await late.wait_for(lambda event: word in event["text"])
+    event = await late.with_words(word)
     assert late.time_of(event) - begun > 30
     created, ended = (datetime.fromisoformat(event.pop(name)) for name in ("created", "ended"))
     assert 20 < (ended - created).total_seconds() < 40
@@ -75,7 +75,7 @@ async def test_somebody_asks_something_else_while_a_task_goes_on(
     assert f"MODEL:HANG 14 {task}" in seen, "it is not told of the task"
     assert before.answer in seen, "it is not told what was said before"
 
-    await late.wait_for(lambda event: event["text"] == task)
+    await late.with_words(task)
     await kitchen_room.wait_for_announcement(task)
     after = await kitchen_room.ask("MODEL:SAY afterwards", same)
     assert after.answer == "afterwards"
@@ -96,7 +96,7 @@ async def test_a_tool_that_takes_long_is_named(
     assert said.turn.messages[0] == TOOL_PREFACE
     assert "exec" in said.turn.messages[-1]
     assert said.turn.messages[-1].endswith(HOLDING)
-    await late.wait_for(lambda event: word in event["text"])
+    await late.with_words(word)
     await kitchen_room.wait_for_announcement(word)
     (announced,) = kitchen_room.announcements(word)
     assert TOOL_PREFACE not in announced
@@ -115,10 +115,7 @@ async def test_a_satellite_that_is_busy_keeps_its_turn(
     assert (await kitchen_room.ask(f"MODEL:HANG 9 {second}")).answer.endswith(HOLDING)
 
     await satellite.ask(story)
-    events = [
-        await late.wait_for(lambda event, word=word: event["text"] == word)
-        for word in (first, second)
-    ]
+    events = [await late.with_words(word) for word in (first, second)]
     turn = await satellite.wait_for_playback(
         after=kitchen_room.played, is_wanted=lambda playback: not playback.is_announcement
     )
@@ -142,8 +139,8 @@ async def test_an_agent_that_asks_before_risk_answers_later_too(
     said = await kitchen_room.ask(f"MODEL:HANG 4 {word}")
 
     assert said.answer.endswith(HOLDING)
-    event = await late.wait_for(lambda event: event["text"] == word)
-    assert event["status"] == "answered"
+    event = await late.with_words(word)
+    assert (event["status"], event["text"]) == ("answered", word)
     await kitchen_room.wait_for_announcement(word)
 
 

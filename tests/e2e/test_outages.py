@@ -54,7 +54,7 @@ async def test_late_answers_are_said_after_home_assistant_restarted(
 
     async with late_answers(real_home_assistant) as late:
         for room, word in ((kitchen_room, first), (bedroom_room, second)):
-            event = await late.wait_for(lambda event, word=word: word in event["text"])
+            event = await late.with_words(word)
             assert (event["status"], event["satellite"]) == ("answered", room.entity.entity_id)
             await room.wait_for_announcement(word)
             assert len(room.announcements(word)) == 1
@@ -110,7 +110,7 @@ async def test_reloading_the_integration_loses_no_answer(
         await other.reload_entry(options.agent.entry_id)
 
     assert (await turn).answer.endswith(HOLDING)
-    await late.wait_for(lambda event: event["text"] == word)
+    await late.with_words(word)
     await kitchen_room.wait_for_announcement(word)
     assert len(kitchen_room.announcements(word)) == 1
 
