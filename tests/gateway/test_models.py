@@ -274,6 +274,18 @@ def test_an_agent_has_the_name_people_call_it(agent: dict[str, Any], info: Agent
     assert AgentList.from_payload({"agents": [agent]}).agents == (info,)
 
 
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("Molty\n  the *Lobster*", "Molty the *Lobster*"), ("x" * 300, "x" * 80), (" \n ", "main")],
+    ids=["lines", "long", "blank"],
+)
+def test_a_name_is_one_short_line(name: str, read: str) -> None:
+    """It becomes the name of a device, an option of a select and a part of sentences."""
+    row = {"id": "main", "identity": {"name": name}}
+    [agent] = AgentList.from_payload({"agents": [row]}).agents
+    assert agent.name == read
+
+
 def test_agents_without_an_id_are_left_out() -> None:
     """What cannot be asked is no agent."""
     agents = AgentList.from_payload(
@@ -355,4 +367,4 @@ def test_no_list_of_agents_breaks_the_reader(payload: dict[str, Any]) -> None:
 def test_names_of_agents_are_whole_characters() -> None:
     """Home Assistant stores them, and cannot store half of one."""
     agents = AgentList.from_payload({"agents": [{"id": "main", "name": "Claw \ud83e"}]})
-    assert agents.agents[0].name == "Claw "
+    assert agents.agents[0].name == "Claw"

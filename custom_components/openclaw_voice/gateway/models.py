@@ -21,6 +21,9 @@ DEFAULT_SCOPES: Final = (READ, WRITE, "operator.approvals", "operator.questions"
 DEFAULT_CAPS: Final = ("approvals", "tool-events")
 """`tool-events`: the sender of a run is told arguments and results of its tools."""
 
+MAX_NAME: Final = 80
+"""Characters of the name of an agent; a longer one is cut."""
+
 DEFAULT_MAX_PAYLOAD: Final = 26_214_400
 """Bytes a frame may have. Source: `policy.maxPayload` of gateway 2026.9.6."""
 
@@ -225,12 +228,17 @@ class AgentList:
         )
 
 
+def _one_line(value: object) -> str:
+    """Return a name as people read it: in one line, not longer than `MAX_NAME`."""
+    return " ".join((as_text(value) or "").split())[:MAX_NAME].rstrip()
+
+
 def _agent(agent_id: str, agent: JsonObject) -> AgentInfo:
     identity = as_object(agent.get("identity"))
     return AgentInfo(
         agent_id=agent_id,
-        name=as_text(identity.get("name")) or as_text(agent.get("name")) or agent_id,
-        emoji=as_text(identity.get("emoji")),
+        name=_one_line(identity.get("name")) or _one_line(agent.get("name")) or agent_id,
+        emoji=_one_line(identity.get("emoji")) or None,
         thinking_levels=_level_ids(agent.get("thinkingLevels")),
         thinking_default=as_text(agent.get("thinkingDefault")),
         model=as_text(as_object(agent.get("model")).get("primary")),
