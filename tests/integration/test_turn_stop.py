@@ -71,6 +71,25 @@ async def test_stop_ends_the_answer_of_the_session(
     assert len(friendly.received("agent")) == 1
 
 
+async def test_stop_after_the_wake_word_is_confirmed(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The wake word has ended the turn before anybody could say it."""
+    entry = await add_entry(hass, friendly)
+    friendly.script(
+        Expect("agent", reply=accepted(), emit=[started(), said("Once upon a time ")]), an_abort()
+    )
+    turn = hass.async_create_background_task(ask(hass, satellite_id=KITCHEN), "turn")
+    await friendly.wait_for_request("agent")
+    await friendly.played()
+    turn.cancel()
+    await friendly.wait_for_request("chat.abort")
+    assert speech_of(await ask(hass, "Stop!", satellite_id=KITCHEN)) == "Okay, I stopped."
+    [agent] = entry.runtime_data.agents.values()
+    assert not agent.was_just_heard(DEN)
+    assert not agent.was_just_heard(None)
+
+
 async def test_stop_ends_a_task_that_goes_on(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:

@@ -35,6 +35,9 @@ MAX_REMEMBERED: Final = 200
 MODEL_LIMIT: Final = 3.0
 """Seconds to give a session its model; a turn does not wait longer for it."""
 
+STILL_HEARD: Final = 60.0
+"""Seconds after a turn in which "stop" is about what it said."""
+
 MAX_ASIDE: Final = 6
 """Runs of a side session of which its session is told."""
 
@@ -110,6 +113,8 @@ class Agent:
         self._read: tuple[Mapping[str, Any], AgentOptions] | None = None
         self._models: OrderedDict[str, str] = OrderedDict()
         self._asides: OrderedDict[str, Aside] = OrderedDict()
+        self._ended: OrderedDict[str, float] = OrderedDict()
+        """When the last turn of a satellite ended (loop time)."""
 
     @property
     def name(self) -> str:
@@ -153,6 +158,18 @@ class Agent:
             yield
         finally:
             self._live.remove(turn)
+            if turn.satellite_id is not None:
+                now = asyncio.get_running_loop().time()
+                _remember(self._ended, turn.satellite_id, now)
+
+    @callback
+    def was_just_heard(self, satellite_id: str | None) -> bool:
+        """Whether a turn has ended at a satellite so lately that its voice may still be heard.
+
+        The wake word ends the turn, and what is being said, before anybody can say "stop".
+        """
+        ended = self._ended.get(satellite_id or "")
+        return ended is not None and asyncio.get_running_loop().time() - ended < STILL_HEARD
 
     async def async_stop(
         self, session_key: str | None = None, *, satellite_id: str | None = None

@@ -279,6 +279,8 @@ class AgentTurn:
                 return phrases.stopped
             case Stopped.TASK:
                 return phrases.task_stopped
+            case Stopped.NOTHING if self._agent.was_just_heard(self.satellite_id):
+                return phrases.stopped
             case Stopped.NOTHING:
                 return phrases.nothing_to_stop
             case _:
