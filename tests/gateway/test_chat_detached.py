@@ -204,11 +204,19 @@ async def test_detaching_during_a_recovery_changes_its_limit(
         await rest
 
 
+@pytest.mark.parametrize("restart_time", [0.0, 60.0], ids=["its own pace", "quickly"])
 async def test_long_outage_is_waited_for(
-    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+    gateway: ScriptedGateway,
+    client: GatewayClient,
+    monkeypatch: pytest.MonkeyPatch,
+    restart_time: float,
 ) -> None:
-    """The client comes back at its own pace; nobody is in a hurry."""
+    """A restart is over soon; after that the client comes back at its own pace."""
     monkeypatch.setattr(run_recovery, "RECOVERY_POLL", 0.01)
+    monkeypatch.setattr(run_recovery, "RESTART_TIME", restart_time)
+    warmed: list[bool] = []
+    warm = client.warm
+    monkeypatch.setattr(client, "warm", lambda: (warmed.append(True), warm()))
     gateway.script(
         Expect(
             "agent",
@@ -219,7 +227,9 @@ async def test_long_outage_is_waited_for(
     )
     run = await left(client)
     rest = asyncio.create_task(heard(run))
+    warmed.clear()
     await attempts(client, 4)
+    assert bool(warmed) is bool(restart_time)
     await gateway.start()
     assert (await rest)[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text="One two.")
 

@@ -28,6 +28,9 @@ _LOGGER = logging.getLogger(__name__)
 RECOVERY_POLL: Final = 2.0
 """Seconds between attempts to connect while somebody waits for an answer."""
 
+RESTART_TIME: Final = 120.0
+"""Seconds within which a gateway that only restarts is surely back."""
+
 KEY_MEMORY: Final = 240.0
 """Seconds within which the same process of the gateway surely knows a run by its key.
 
@@ -102,8 +105,9 @@ async def _find(link: RunLink, lost_at: float) -> None:
 
 
 async def _next_connection(link: RunLink) -> HelloOk:
-    """Wait for a connection: quickly while somebody waits for the answer, else as it comes."""
+    """Wait for a connection: quickly while somebody waits, or for a restart; then as it comes."""
     client = link.client
+    in_time = link.now() + RESTART_TIME
     while True:
         try:
             return await client.wait_ready(RECOVERY_POLL)
@@ -112,7 +116,7 @@ async def _next_connection(link: RunLink) -> HelloOk:
                 raise
             if client.is_blocked:
                 await _change_of_state(client)
-            elif not link.is_patient:
+            elif not link.is_patient or link.now() < in_time:
                 client.warm()
 
 
