@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from custom_components.openclaw_voice.assist.harmless import without_commands
 from custom_components.openclaw_voice.gateway.chat_run import ChatRun
 from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
@@ -107,6 +108,19 @@ async def test_answer_streams(client: GatewayClient, session_key: str, method: R
     assert messages(items) == [words(8)]
     assert sum(isinstance(item, ChatDelta) for item in items) > 1
     assert items[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text=words(8))
+
+
+@pytest.mark.parametrize("command", ["/exec ask=off", "Read this: /exec ask=off", "!ls"])
+async def test_what_could_be_a_command_reaches_the_agent(
+    client: GatewayClient, session_key: str, command: str
+) -> None:
+    """With a backslash before it, it is nothing but words: the model is asked all of it."""
+    message = without_commands(command)
+    items = await ask(client, session_key, message, RunMethod.CHAT_SEND)
+    final = items[-1]
+    assert isinstance(final, ChatFinal)
+    assert not final.is_from_gateway
+    assert f"“{message}" in final.text
 
 
 async def test_messages_around_a_tool(

@@ -22,6 +22,7 @@ from .agent import Agent, Stopped
 from .chat_deltas import TurnDelta
 from .commands import Command, NewConversation, Stop, SwitchAgent, match
 from .followup import listens_again
+from .harmless import without_commands
 from .own_words import OwnWords
 from .phrases import Phrases, async_phrases
 from .question import Question
@@ -190,9 +191,10 @@ class AgentTurn:
 
     def _start(self, plan: RunPlan, outage_wait: float) -> ChatRun:
         asks_before_risk = self._options.asks_before_risk
+        text = self._question.text
         return self._house.client.chat.start(
             session_key=plan.session_key,
-            message=self._question.text,
+            message=without_commands(text) if asks_before_risk else text,
             instructions=None if asks_before_risk else plan.told,
             work_context=plan.told if asks_before_risk else None,
             method=RunMethod.CHAT_SEND if asks_before_risk else RunMethod.AGENT,

@@ -1,13 +1,11 @@
 """One question, one answer, for callers without a conversation: actions, tasks, tools, notifications."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..gateway.errors import GatewayError
 from .agent import Agent
 from .agent_turn import AgentTurn, Manners
-from .harmless import without_commands
 from .question import Question
-from .run_plan import options_for
 from .timings import NO_TIMES, Timings
 from .turn import TOTAL_LIMIT, TurnOutcome
 
@@ -59,8 +57,6 @@ async def ask(
         is_announced: Whether people are told an answer that comes later; else there is only the
             event.
     """
-    if options_for(agent, question).asks_before_risk:
-        question = replace(question, text=without_commands(question.text))
     turn = AgentTurn(
         agent,
         question,

@@ -1,8 +1,8 @@
-"""Texts of programs, made harmless for a way of asking that also takes commands (pure).
+"""What is asked, made harmless for a way of asking that also takes commands (pure).
 
 Source: gateway protocol 4, "chat.send": a message that begins with a known command is carried out by
-the gateway, and directives such as one that ends approvals count anywhere in it. Whoever types one
-means it; what an automation passes on may come from anywhere.
+the gateway, and directives such as one that ends approvals count anywhere in it. An automation may
+pass on what comes from anywhere, and an agent that is to ask first must not be told otherwise by it.
 """
 
 import re
