@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from .source import ROOT
+from .source import FILES, ROOT
 
 REPOSITORY = ROOT.parents[1]
 DOCS = REPOSITORY / "docs"
@@ -43,3 +43,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Files are renamed; links are forgotten."""
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_map_names_every_file() -> None:
+    """A newcomer finds a file by its name, and a file that is gone misleads."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    plan = text.split("custom_components/openclaw_voice/\n", 1)[1].split("```", 1)[0]
+    named = re.findall(r"\b\w+\.py\b", plan)
+    packages = [path.name for path in FILES if path.name == "__init__.py"]
+    there = [path.name for path in FILES if path.name != "__init__.py"] + packages[:1]
+    assert sorted(named) == sorted(there)
