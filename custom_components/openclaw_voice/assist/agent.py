@@ -163,12 +163,12 @@ class Agent:
                 _remember(self._ended, turn.satellite_id, now)
 
     @callback
-    def was_just_heard(self, satellite_id: str | None) -> bool:
-        """Whether a turn has ended at a satellite so lately that its voice may still be heard.
+    def take_heard(self, satellite_id: str | None) -> bool:
+        """Whether a turn has ended at a satellite so lately that "stop" is about it; once.
 
         The wake word ends the turn, and what is being said, before anybody can say "stop".
         """
-        ended = self._ended.get(satellite_id or "")
+        ended = self._ended.pop(satellite_id or "", None)
         return ended is not None and asyncio.get_running_loop().time() - ended < STILL_HEARD
 
     async def async_stop(

@@ -269,6 +269,7 @@ class AgentTurn:
                 assert_never(command)
 
     async def _stop_session(self, phrases: Phrases) -> str:
+        was_heard = self._agent.take_heard(self.satellite_id)
         try:
             stopped = await self._agent.async_stop(
                 self._agent.key_of(self._scope),
@@ -281,7 +282,7 @@ class AgentTurn:
                 return phrases.stopped
             case Stopped.TASK:
                 return phrases.task_stopped
-            case Stopped.NOTHING if self._agent.was_just_heard(self.satellite_id):
+            case Stopped.NOTHING if was_heard:
                 return phrases.stopped
             case Stopped.NOTHING:
                 return phrases.nothing_to_stop
