@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 import math
-import re
 from typing import Final
 
 from homeassistant.core import HomeAssistant
@@ -13,8 +12,8 @@ from homeassistant.exceptions import (
     HomeAssistantError,
     ServiceValidationError,
 )
-from homeassistant.helpers.translation import async_get_translations
 
+from .assist.phrases import async_texts
 from .assist.task_errors import TaskError
 from .const import DOMAIN
 from .gateway import errors
@@ -94,17 +93,8 @@ def describe(error: GatewayError) -> ErrorText:
 async def async_sentence(hass: HomeAssistant, language: str, error: GatewayError) -> str:
     """Return the sentence for an error in a language, in English when there is no translation."""
     text = describe(error)
-    english = sentence = await _template(hass, "en", text.key)
-    # Voices have languages such as de-DE or de_DE; Home Assistant itself falls back to English.
-    for tag in (language, re.split("[-_]", language)[0].lower()):
-        if sentence == english:
-            sentence = await _template(hass, tag, text.key)
-    return sentence.format(**text.placeholders)
-
-
-async def _template(hass: HomeAssistant, language: str, key: str) -> str:
-    translations = await async_get_translations(hass, language, "exceptions", {DOMAIN})
-    return translations[f"component.{DOMAIN}.exceptions.{key}.message"]
+    sentences = await async_texts(hass, language, "exceptions")
+    return sentences[f"{text.key}.message"].format(**text.placeholders)
 
 
 def setup_error(error: GatewayError) -> HomeAssistantError:

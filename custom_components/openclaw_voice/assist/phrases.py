@@ -98,14 +98,16 @@ PHRASE_KEYS: Final = tuple(field.name for field in fields(Phrases))
 
 async def async_phrases(hass: HomeAssistant, language: str) -> Phrases:
     """Return the phrases of a language, in English where there is no translation."""
-    english = found = await _texts(hass, "en")
+    texts = await async_texts(hass, language, _CATEGORY)
+    return Phrases(**{key: texts[key] for key in PHRASE_KEYS})
+
+
+async def async_texts(hass: HomeAssistant, language: str, category: str) -> dict[str, str]:
+    """Return our texts of a category by their keys, in English where there is no translation."""
+    english = found = await async_get_translations(hass, "en", category, {_DOMAIN})
     # Voices have languages such as de-DE or de_DE; Home Assistant itself falls back to English.
     for tag in (language, re.split("[-_]", language)[0].lower()):
         if found == english:
-            found = await _texts(hass, tag)
-    return Phrases(**found)
-
-
-async def _texts(hass: HomeAssistant, language: str) -> dict[str, str]:
-    texts = await async_get_translations(hass, language, _CATEGORY, {_DOMAIN})
-    return {key: texts[f"component.{_DOMAIN}.{_CATEGORY}.{key}"] for key in PHRASE_KEYS}
+            found = await async_get_translations(hass, tag, category, {_DOMAIN})
+    prefix = f"component.{_DOMAIN}.{category}."
+    return {key.removeprefix(prefix): text for key, text in found.items()}
