@@ -25,7 +25,6 @@ JOINER: Final = "\u200d"
 KEYCAP: Final = "\u20e3"
 
 PICTURE: Final = re.compile(f"[{PICTURES}]")
-PERHAPS_PICTURE: Final = re.compile(f"[{PERHAPS_PICTURES}]")
 PICTURE_PART: Final = re.compile(f"[{AS_PICTURE}{AS_TEXT}{KEYCAP}\U000e0020-\U000e007f]+")
 """Never stands for anything by itself."""
 
