@@ -132,7 +132,7 @@ class AgentTurn:
             self._note_answer(is_answer=False)
             return
         try:
-            plan = await async_plan(self._agent, self._question, self._scope)
+            plan = await async_plan(self._agent, self._question, self._scope, self._options)
         except StillBusyError as err:
             yield self._say(await self._explain(err), TurnOutcome.FAILED, err)
             self._note_answer(is_answer=False)

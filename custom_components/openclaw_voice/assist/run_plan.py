@@ -1,7 +1,6 @@
 """Where a question is asked, and what the agent is told with it."""
 
 import asyncio
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 import logging
 from typing import Final
@@ -10,7 +9,6 @@ from homeassistant.util import dt as dt_util
 
 from ..gateway.errors import GatewayError, RunError
 from ..gateway.sessions import MessageRole, SessionMessage
-from ..outbox.late_answer import LateAnswer, LateStatus
 from .agent import Agent, Aside
 from .attachments import all_are_images
 from .context import MAX_MESSAGES, Meanwhile, Said, build_instructions, build_work_context
@@ -51,8 +49,12 @@ class RunPlan:
     """Ids of the late answers it is told, because nobody has heard them."""
 
 
-async def async_plan(agent: Agent, question: Question, scope: SessionScope) -> RunPlan:
+async def async_plan(
+    agent: Agent, question: Question, scope: SessionScope, options: AgentOptions
+) -> RunPlan:
     """Return how to ask. Nothing is waited for unless something goes on beside the session.
+
+    `options` are those of `options_for`.
 
     Raises:
         StillBusyError: Neither the session nor its side session can be asked now.
@@ -64,18 +66,26 @@ async def async_plan(agent: Agent, question: Question, scope: SessionScope) -> R
     if aside is not None and outbox.open_in(aside.key) is not None:
         raise StillBusyError("a task goes on here and aside")
     if task is not None and aside is not None:
-        history = await _async_messages(agent, key)
+        history = await _async_messages(agent, options, key)
         meanwhile = Meanwhile(task=task.question, last_messages=_said(history))
-        return RunPlan(session_key=aside.key, aside=aside, told=_told(agent, question, meanwhile))
-    unheard = _unheard(agent, question, {key, agent.key_of(replace(scope, is_aside=True))})
+        told = _told(agent, question, options, meanwhile)
+        return RunPlan(session_key=aside.key, aside=aside, told=told)
+    aside_key = agent.key_of(replace(scope, is_aside=True))
+    # Where every conversation is a session of its own, its next turn would never come: so those of
+    # the satellite, too.
+    unheard = [
+        answer
+        for answer in outbox.unheard(key, aside_key, satellite_id=question.origin.satellite_id)
+        if answer.subentry_id == agent.subentry_id
+    ]
     before = agent.aside_before(key)
     meanwhile = Meanwhile(
-        said_aside=await _async_said_aside(agent, before) if before is not None else (),
+        said_aside=await _async_said_aside(agent, options, before) if before is not None else (),
         unheard=tuple(answer.text for answer in unheard),
     )
     return RunPlan(
         session_key=key,
-        told=_told(agent, question, meanwhile),
+        told=_told(agent, question, options, meanwhile),
         told_aside=key if before is not None else None,
         told_answers=tuple(answer.id for answer in unheard),
     )
@@ -92,27 +102,8 @@ def options_for(agent: Agent, question: Question) -> AgentOptions:
     return replace(agent.options, asks_before_risk=True)
 
 
-def _unheard(agent: Agent, question: Question, keys: Collection[str]) -> list[LateAnswer]:
-    """Return what nobody has heard of these sessions, or at this satellite, the oldest first.
-
-    Where every conversation is a session of its own, its next turn would never come.
-    """
-    satellite_id = question.origin.satellite_id
-    return [
-        answer
-        for answer in reversed(agent.house.outbox.all())
-        if answer.status is LateStatus.UNHEARD
-        and answer.subentry_id == agent.subentry_id
-        and (
-            answer.session_key in keys
-            or (satellite_id is not None and answer.satellite_id == satellite_id)
-        )
-    ]
-
-
-def _told(agent: Agent, question: Question, meanwhile: Meanwhile) -> str:
+def _told(agent: Agent, question: Question, options: AgentOptions, meanwhile: Meanwhile) -> str:
     """Return what the agent is told besides the question, as its kind of run can carry it."""
-    options = options_for(agent, question)
     if options.asks_before_risk:
         return build_work_context(question, options, dt_util.now(), meanwhile)
     rendered = async_render_instructions(
@@ -123,15 +114,17 @@ def _told(agent: Agent, question: Question, meanwhile: Meanwhile) -> str:
     )
 
 
-async def _async_said_aside(agent: Agent, aside: Aside) -> tuple[Said, ...]:
+async def _async_said_aside(agent: Agent, options: AgentOptions, aside: Aside) -> tuple[Said, ...]:
     """Return what was said in the side session since the task began."""
-    messages = await _async_messages(agent, aside.key)
+    messages = await _async_messages(agent, options, aside.key)
     return _said(tuple(message for message in messages if message.run_id in aside.run_ids))
 
 
-async def _async_messages(agent: Agent, session_key: str) -> tuple[SessionMessage, ...]:
+async def _async_messages(
+    agent: Agent, options: AgentOptions, session_key: str
+) -> tuple[SessionMessage, ...]:
     """Return the last messages of a session, none when they cannot be read in time."""
-    if agent.options.asks_before_risk:
+    if options.asks_before_risk:
         return ()  # There is no room for them in its context.
     try:
         async with asyncio.timeout(HISTORY_LIMIT):

@@ -153,12 +153,15 @@ class Outbox:
         return None
 
     @callback
-    def unheard(self, session_key: str) -> tuple[LateAnswer, ...]:
-        """Return what nobody could hear, for the next turn of its session; the oldest first."""
+    def unheard(
+        self, *session_keys: str, satellite_id: str | None = None
+    ) -> tuple[LateAnswer, ...]:
+        """Return what nobody could hear of sessions, or at a satellite; the oldest first."""
         return tuple(
             answer
             for answer in self._answers.with_status(LateStatus.UNHEARD)
-            if answer.session_key == session_key
+            if answer.session_key in session_keys
+            or (satellite_id is not None and answer.satellite_id == satellite_id)
         )
 
     async def async_mark_told(self, answer_ids: tuple[str, ...]) -> None:
