@@ -12,6 +12,7 @@ from .entry_data import async_connection_settings
 from .gateway.client import GatewayClient
 from .issues import GatewayIssues
 from .outbox.late_answers import Outbox
+from .outbox.notifier import Notifier
 from .services import async_register
 
 PLATFORMS = [
@@ -58,6 +59,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) ->
     GatewayIssues(hass, entry).async_clear()
     await Memory.async_remove(hass, entry.entry_id)
     await Outbox.async_remove(hass, entry)
+    await Notifier.async_remove(hass, entry)
 
 
 async def _async_entry_updated(_: HomeAssistant, entry: OpenClawConfigEntry) -> None:

@@ -1,4 +1,4 @@
-"""What the agents of an entry share: which sessions go on, and the answers that are still owed."""
+"""What the agents of an entry share: which sessions go on, what is owed, what is told unasked."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,22 +11,25 @@ from .agents import agents_of
 from .assist.agent import Agent, House
 from .assist.memory import Memory
 from .assist.phrases import async_phrases
+from .assist.session_key import is_ours
 from .assist.speech import spoken
 from .const import CONF_AGENT_ID
 from .exceptions import async_sentence
 from .gateway.client import GatewayClient
 from .gateway.errors import AgentNotFoundError, GatewayError
 from .outbox.late_answers import Outbox
+from .outbox.notifier import Notifier
 
 
 class Household:
-    """The agents of one entry, with their memory and their outbox."""
+    """The agents of one entry, with their memory, their outbox and their notifier."""
 
     def __init__(
         self,
         hass: HomeAssistant,
         entry: ConfigEntry[Any],
         client: GatewayClient,
+        instance_id: str,
         *,
         on_agent_missing: Callable[[], None],
     ) -> None:
@@ -36,6 +39,7 @@ class Household:
             hass: Home Assistant.
             entry: The agents are its subentries.
             client: The client of the entry.
+            instance_id: Id of this Home Assistant, a part of every session key.
             on_agent_missing: The gateway says that it does not have one of them.
         """
         self.memory = Memory(hass, entry.entry_id)
@@ -49,6 +53,7 @@ class Household:
             fallback_of=self._fallback_of,
             agent_name=self._name_of,
         )
+        self.notifier = Notifier(hass, entry, client, is_ours=lambda key: is_ours(key, instance_id))
         self.agents: dict[str, Agent] = {}
         """By the id of their subentry."""
 
@@ -90,13 +95,15 @@ class Household:
         await async_phrases(self._hass, self._hass.config.language)
 
     async def async_start(self) -> None:
-        """Go on with the answers that are owed."""
+        """Go on with the answers that are owed, and tell what happens on the gateway."""
         await self.outbox.async_start()
+        await self.notifier.async_start()
 
     async def async_stop(self) -> None:
         """Hand over the turns people listen to, and keep what is owed. Before the client stops."""
         await asyncio.gather(*(agent.async_leave() for agent in self.agents.values()))
         await self.outbox.async_stop()
+        await self.notifier.async_stop()
         await self.memory.async_stop()
 
     async def _async_explain(self, language: str, error: GatewayError) -> str:
