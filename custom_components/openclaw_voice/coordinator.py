@@ -73,12 +73,17 @@ class GatewayCoordinator:
         self.directory = AgentDirectory(hass, entry, client, self.issues)
         """Which agents the gateway has, and what it calls them."""
 
-        self.household = Household(hass, entry, client, on_agent_missing=self.directory.async_read)
+        self.household = Household(
+            hass, entry, client, instance_id, on_agent_missing=self.directory.async_read
+        )
         self.agents: Mapping[str, Agent] = self.household.agents
         """By the id of their subentry."""
 
         self.memory = self.household.memory
         self.outbox = self.household.outbox
+        self.notifier = self.household.notifier
+        """Tells what the gateway or an agent says on its own."""
+
         self._hass = hass
         self._entry = entry
         self._data: Mapping[str, Any] = entry.data
