@@ -20,9 +20,10 @@ from .agents import agents_of
 from .assist.options import AgentOptions
 from .const import CONF_AGENT_ID, CONF_SCOPES, DOMAIN
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
-from .gateway.client import ClientSnapshot, GatewayClient
+from .gateway.client import GatewayClient
 from .gateway.errors import GatewayError, NotConnectedError
 from .gateway.redact import redact
+from .gateway.state import ClientSnapshot
 from .issues import OLDEST_TESTED
 
 _HARMLESS: Final = frozenset({CONF_SCOPES})

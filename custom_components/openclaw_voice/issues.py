@@ -14,8 +14,8 @@ from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
 from .exceptions import describe
-from .gateway.client import ClientSnapshot, ClientState
 from .gateway.errors import GatewayError
+from .gateway.state import ClientSnapshot, ClientState
 
 AWAY_LIMIT: Final = timedelta(hours=1)
 """A gateway that is away for longer does not just restart or update."""

@@ -17,7 +17,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .entity import GatewayEntity
 from .exceptions import CONNECTION_ERRORS
-from .gateway.client import ClientState
+from .gateway.state import ClientState
 
 PARALLEL_UPDATES = 0
 

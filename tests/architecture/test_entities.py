@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from custom_components.openclaw_voice.exceptions import CONNECTION_ERRORS
-from custom_components.openclaw_voice.gateway.client import ClientState
+from custom_components.openclaw_voice.gateway.state import ClientState
 from custom_components.openclaw_voice.issues import AWAY, BLOCKED, ISSUES, OUTDATED, VANISHED
 from custom_components.openclaw_voice.repairs import NOT_SOLVED
 from custom_components.openclaw_voice.sensor import NO_ERROR, SENSORS

@@ -13,11 +13,12 @@ import uuid
 import pytest
 import pytest_socket
 
-from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
+from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.connection import Connection
 from custom_components.openclaw_voice.gateway.errors import GatewayError
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
+from custom_components.openclaw_voice.gateway.state import ClientState
 from demo.gateway import GatewayProcess
 from tests.fakes.frames import VERSION
 from tests.fakes.proxy import Network

@@ -2,7 +2,7 @@
 
 import pytest
 
-from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
+from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
     CredentialsRejectedError,
     MissingRightsError,
@@ -10,6 +10,7 @@ from custom_components.openclaw_voice.gateway.errors import (
 )
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import DEFAULT_SCOPES, Credentials
+from custom_components.openclaw_voice.gateway.state import ClientState
 
 from .conftest import Server
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from custom_components.openclaw_voice.gateway.chat_run import ChatRun
-from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
+from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
     CredentialsRejectedError,
     PairingRequiredError,
@@ -23,6 +23,7 @@ from custom_components.openclaw_voice.gateway.models import (
 )
 from custom_components.openclaw_voice.gateway.run_items import ChatDelta
 from custom_components.openclaw_voice.gateway.setup_code import parse_setup_code
+from custom_components.openclaw_voice.gateway.state import ClientState
 
 from .conftest import Server, reached
 

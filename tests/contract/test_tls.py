@@ -9,7 +9,7 @@ import ssl
 import pytest
 import pytest_socket
 
-from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
+from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
     CertificateChangedError,
     UntrustedCertificateError,
@@ -17,6 +17,7 @@ from custom_components.openclaw_voice.gateway.errors import (
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
 from custom_components.openclaw_voice.gateway.socket import fetch_certificate_pin
+from custom_components.openclaw_voice.gateway.state import ClientState
 from demo.gateway import GatewayProcess
 from tests.fakes.certificate import not_verifying, pin_of, self_signed_certificate, serving
 from tests.fakes.proxy import Network

@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.openclaw_voice.gateway import run_recovery
 from custom_components.openclaw_voice.gateway.chat_run import ChatRun
-from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
+from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
     NotConnectedError,
     RunLostError,
@@ -19,6 +19,7 @@ from custom_components.openclaw_voice.gateway.run_items import (
     RunOutcome,
 )
 from custom_components.openclaw_voice.gateway.run_request import Patience
+from custom_components.openclaw_voice.gateway.state import ClientState
 from tests.fakes import refusals
 from tests.fakes.agent_run import AgentRun
 from tests.fakes.frames import accepted, ended, in_flight, said, started

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from custom_components.openclaw_voice.gateway import chat as chat_module, chat_run
-from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
+from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.run_items import ChatFinal, RunOutcome
+from custom_components.openclaw_voice.gateway.state import ClientState
 from tests.fakes.frames import (
     abort_settled,
     aborted,

@@ -11,7 +11,7 @@ from custom_components.openclaw_voice.gateway import (
     run_recovery,
 )
 from custom_components.openclaw_voice.gateway.chat_run import ChatRun
-from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
+from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
     CannotConnectError,
     CredentialsRejectedError,
@@ -33,6 +33,7 @@ from custom_components.openclaw_voice.gateway.run_items import (
 )
 from custom_components.openclaw_voice.gateway.run_link import RunLink
 from custom_components.openclaw_voice.gateway.run_request import Patience
+from custom_components.openclaw_voice.gateway.state import ClientState
 from tests.fakes import frames, refusals
 from tests.fakes.frames import (
     abort_settled,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from custom_components.openclaw_voice.gateway.client import ClientState, GatewayClient
+from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import (
     CredentialsRejectedError,
     GatewayError,
@@ -15,6 +15,7 @@ from custom_components.openclaw_voice.gateway.errors import (
 )
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
 from custom_components.openclaw_voice.gateway.run_items import RunItem
+from custom_components.openclaw_voice.gateway.state import ClientState
 from tests.fakes import frames, refusals
 from tests.fakes.frames import accepted, chat_error, response_failed, said, started
 from tests.fakes.gateway import Action, Expect, ScriptedGateway, drop

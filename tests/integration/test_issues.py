@@ -17,7 +17,6 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.openclaw_voice import coordinator
 from custom_components.openclaw_voice.const import CONF_CERTIFICATE_PIN, DOMAIN
-from custom_components.openclaw_voice.gateway.client import ClientSnapshot, ClientState
 from custom_components.openclaw_voice.gateway.errors import (
     CertificateChangedError,
     CredentialsRejectedError,
@@ -30,6 +29,7 @@ from custom_components.openclaw_voice.gateway.errors import (
     SignatureRejectedError,
     UnsupportedVersionError,
 )
+from custom_components.openclaw_voice.gateway.state import ClientSnapshot, ClientState
 from custom_components.openclaw_voice.issues import (
     AWAY,
     AWAY_LIMIT,

@@ -7,9 +7,8 @@ the loop that obeys, the state it shows, and the capabilities.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 import logging
 import random
 from typing import Any, Final
@@ -28,6 +27,7 @@ from .journal import Journal, JournalEntry
 from .models import ConnectionSettings, HelloOk
 from .retry import Action, Decision, History, decide
 from .sessions import Sessions
+from .state import BLOCKED, STATE_AFTER, ClientSnapshot, ClientState
 from .status import Status
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,61 +36,6 @@ STOP_LIMIT: Final = 5.0
 """Seconds until the loop must have ended after `stop`."""
 
 _RUN_EVENTS: Final = frozenset({"chat", "agent"})
-
-
-class ClientState(StrEnum):
-    """Where the client stands."""
-
-    STOPPED = "stopped"
-    CONNECTING = "connecting"
-    READY = "ready"
-    RETRY_WAIT = "retry_wait"
-    REFUSED = "refused"
-    """A person must act; `retry_now` leaves this state."""
-
-    PAIRING = "pairing"
-    """The owner of the gateway must approve; asked again slowly."""
-
-    RATE_LIMITED = "rate_limited"
-    """Waits its time."""
-
-
-_STATE_AFTER: Final = {
-    Action.RETRY: ClientState.RETRY_WAIT,
-    Action.USE_OTHER_CREDENTIAL: ClientState.RETRY_WAIT,
-    Action.WAIT_FOR_PERSON: ClientState.REFUSED,
-    Action.POLL_PAIRING: ClientState.PAIRING,
-    Action.WAIT_OUT_LIMIT: ClientState.RATE_LIMITED,
-}
-_BLOCKED: Final = frozenset({ClientState.REFUSED, ClientState.PAIRING, ClientState.RATE_LIMITED})
-"""States that do not become ready by waiting a little."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientSnapshot:
-    """The state of a client at one moment."""
-
-    state: ClientState = ClientState.STOPPED
-    hello: HelloOk | None = None
-    """What the gateway said when it last let us in; kept while it is away."""
-
-    error: GatewayError | None = None
-    """Why there is no connection; None while there is one."""
-
-    attempts: int = 0
-    """Failed attempts in a row."""
-
-    retry_at: datetime | None = None
-    """When the next attempt is made (UTC), if a time is set."""
-
-    connected_since: datetime | None = None
-    """Since when the connection is ready (UTC)."""
-
-    reconnects: int = 0
-    """Connections that were ready, less the first."""
-
-    is_repeating: bool = False
-    """The same trouble keeps coming back: worth a warning."""
 
 
 class GatewayClient:
@@ -136,7 +81,7 @@ class GatewayClient:
     @property
     def is_blocked(self) -> bool:
         """Whether waiting a little brings no connection: somebody must act, or a limit runs."""
-        return self._is_stopping or self._snapshot.state in _BLOCKED
+        return self._is_stopping or self._snapshot.state in BLOCKED
 
     @property
     def connection(self) -> Connection:
@@ -336,7 +281,7 @@ class GatewayClient:
         self._show(
             replace(
                 self._snapshot,
-                state=_STATE_AFTER[decision.action],
+                state=STATE_AFTER[decision.action],
                 error=error,
                 attempts=self._history.failures,
                 retry_at=None if wait is None else datetime.now(UTC) + timedelta(seconds=wait),
@@ -364,7 +309,7 @@ class GatewayClient:
         error = self._snapshot.error
         if self._is_stopping or self._finished.is_set():
             raise NotConnectedError("the connection is closed for good")
-        if self._snapshot.state in _BLOCKED and error is not None:
+        if self._snapshot.state in BLOCKED and error is not None:
             raise error.with_traceback(None)
 
     # telling others
