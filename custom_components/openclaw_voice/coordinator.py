@@ -22,9 +22,10 @@ from .assist.agent import Agent
 from .const import DOMAIN, LOGGER
 from .entry_data import CREDENTIALS, async_connection_settings, entry_data
 from .exceptions import setup_error
-from .gateway.client import ClientSnapshot, ClientState, GatewayClient
+from .gateway.client import GatewayClient
 from .gateway.errors import CredentialsRejectedError, GatewayError, RateLimitedError
 from .gateway.models import HelloOk
+from .gateway.state import ClientSnapshot, ClientState
 from .gateway_url import web_url
 from .household import Household
 from .issues import GatewayIssues

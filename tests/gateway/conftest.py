@@ -9,13 +9,10 @@ from hypothesis import settings as property_settings
 import pytest
 
 from custom_components.openclaw_voice.gateway import chat, retry
-from custom_components.openclaw_voice.gateway.client import (
-    ClientSnapshot,
-    ClientState,
-    GatewayClient,
-)
+from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
+from custom_components.openclaw_voice.gateway.state import ClientSnapshot, ClientState
 from tests.fakes.certificate import self_signed_certificate
 from tests.fakes.fixtures import gateway
 from tests.fakes.gateway import ScriptedGateway

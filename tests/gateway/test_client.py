@@ -11,11 +11,7 @@ from custom_components.openclaw_voice.gateway import (
     connection as connection_module,
     retry,
 )
-from custom_components.openclaw_voice.gateway.client import (
-    ClientSnapshot,
-    ClientState,
-    GatewayClient,
-)
+from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.connection import Connection
 from custom_components.openclaw_voice.gateway.errors import (
     CannotConnectError,
@@ -31,6 +27,7 @@ from custom_components.openclaw_voice.gateway.errors import (
 )
 from custom_components.openclaw_voice.gateway.frames import GatewayEvent
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
+from custom_components.openclaw_voice.gateway.state import ClientSnapshot, ClientState
 from tests.fakes import frames, refusals
 from tests.fakes.gateway import Expect, ScriptedGateway, raw, refuse, respond, wait_for
 

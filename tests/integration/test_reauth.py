@@ -10,11 +10,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.openclaw_voice.connect_flow import readable_fingerprint
-from custom_components.openclaw_voice.gateway.client import (
-    ClientSnapshot,
-    ClientState,
-    GatewayClient,
-)
+from custom_components.openclaw_voice.gateway.client import GatewayClient
+from custom_components.openclaw_voice.gateway.state import ClientSnapshot, ClientState
 from tests.fakes.frames import hello_ok
 from tests.fakes.gateway import Expect, ScriptedGateway
 from tests.fakes.refusals import device_token_mismatch, token_mismatch
