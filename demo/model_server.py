@@ -5,7 +5,8 @@ that a demo or a test can compare. What it answers is decided in `demo.script`.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+import contextlib
 from dataclasses import dataclass, field
 import json
 import socket
@@ -15,12 +16,15 @@ from typing import Final, Self, assert_never
 from aiohttp import web
 
 from .process import POLL_INTERVAL
-from .script import CallTool, Fail, Hang, JsonObject, Reply, Say, reply_to, user_text
+from .script import WORD_PAUSE, CallTool, Fail, Hang, JsonObject, Say, reply_to, user_text
 
 MODEL_ID: Final = "demo-1"
 MAX_REQUEST_BYTES: Final = 64 * 1024 * 1024
 SHUTDOWN_TIMEOUT: Final = 1.0
 ARGUMENT_CHUNK_CHARS: Final = 16
+
+FORGOTTEN: Final = "Nobody released this answer."
+"""What the model says instead of words that were held for too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,7 @@ class ModelServer:
         self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self._exchanges: list[_Exchange] = []
         self._taught: dict[str, str] = {}
+        self._released: set[str] = set()
         app = web.Application(client_max_size=MAX_REQUEST_BYTES)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", _list_models)
@@ -118,6 +123,13 @@ class ModelServer:
             known: other for known, other in self._taught.items() if known != question
         }
 
+    def release(self, held: str) -> None:
+        """Let the model say what it holds back, as `MODEL:HOLD` names it, now and whenever it is asked for that again.
+
+        It may also be asked later. May be called from another thread.
+        """
+        self._released.add(held)
+
     async def wait_for(
         self, is_wanted: Callable[[Sequence[ModelRequest]], bool], *, limit: float
     ) -> None:
@@ -140,7 +152,10 @@ class ModelServer:
             exchange.is_complete = True
             return _error(reply.status)
         stream = _Completion(
-            exchange, number=len(self._exchanges), model=body.get("model", MODEL_ID)
+            exchange,
+            number=len(self._exchanges),
+            model=body.get("model", MODEL_ID),
+            is_released=lambda held: held in self._released,
         )
         try:
             if not body.get("stream"):
@@ -154,10 +169,18 @@ class ModelServer:
 class _Completion:
     """One reply on its way to the gateway."""
 
-    def __init__(self, exchange: _Exchange, *, number: int, model: str) -> None:
+    def __init__(
+        self,
+        exchange: _Exchange,
+        *,
+        number: int,
+        model: str,
+        is_released: Callable[[str], bool],
+    ) -> None:
         self._exchange = exchange
         self._number = number
         self._model = model
+        self._is_released = is_released
         self._response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         )
@@ -168,8 +191,7 @@ class _Completion:
         """Send the reply as server-sent events."""
         await self._response.prepare(request)
         await self._send({"role": "assistant", "content": ""})
-        await self._wait(reply)
-        for piece in reply.pieces:
+        async for piece in self._spoken(reply):
             await self._send({"content": piece})
             self._exchange.sent.append(piece)
             await self._pause(reply)
@@ -183,10 +205,10 @@ class _Completion:
 
     async def whole(self, reply: Say | CallTool | Hang) -> web.Response:
         """Send the reply as one object, for a client that does not stream."""
-        await self._wait(reply)
-        self._exchange.sent.extend(reply.pieces)
+        async for piece in self._spoken(reply):
+            self._exchange.sent.append(piece)
         self._exchange.is_complete = True
-        message: JsonObject = {"role": "assistant", "content": "".join(reply.pieces)}
+        message: JsonObject = {"role": "assistant", "content": "".join(self._exchange.sent)}
         if isinstance(reply, CallTool):
             message["tool_calls"] = [self._call(reply)]
         choice = {"index": 0, "message": message, "finish_reason": _finish_reason(reply)}
@@ -194,19 +216,33 @@ class _Completion:
             self._envelope("chat.completion") | {"choices": [choice], "usage": self._usage}
         )
 
-    @staticmethod
-    async def _wait(reply: Reply) -> None:
-        """Let the time before the first word pass."""
-        if isinstance(reply, Hang):
-            await asyncio.sleep(reply.seconds)
+    async def _spoken(self, reply: Say | CallTool | Hang) -> AsyncGenerator[str]:
+        """Yield the pieces of the reply, what comes late when its time has come."""
+        for number, piece in enumerate(reply.pieces):
+            if isinstance(reply, Hang) and number == reply.begun and not await self._hang(reply):
+                yield FORGOTTEN
+                return
+            yield piece
 
-    @staticmethod
-    async def _pause(reply: Reply) -> None:
+    async def _hang(self, reply: Hang) -> bool:
+        """Let the time before the late words pass; return False when they are not to be said."""
+        if not reply.held:
+            await asyncio.sleep(reply.seconds)
+            return True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(reply.seconds):
+                while not self._is_released(reply.held):
+                    await asyncio.sleep(POLL_INTERVAL)
+        return self._is_released(reply.held)
+
+    async def _pause(self, reply: Say | CallTool | Hang) -> None:
         """Let the time between two words pass."""
         match reply:
             case Say(pause=pause) | CallTool(pause=pause):
                 await asyncio.sleep(pause)
-            case Hang() | Fail():
+            case Hang(begun=begun) if len(self._exchange.sent) < begun:
+                await asyncio.sleep(WORD_PAUSE)
+            case Hang():
                 return
             case _:
                 assert_never(reply)
@@ -260,7 +296,7 @@ class _Completion:
         }
 
 
-def _finish_reason(reply: Reply) -> str:
+def _finish_reason(reply: Say | CallTool | Hang) -> str:
     """Return why the reply ends, in the API's words."""
     return "tool_calls" if isinstance(reply, CallTool) else "stop"
 

@@ -14,6 +14,8 @@ question instead; it ends with its line:
     MODEL:EMPTY                 no text at all
     MODEL:FAIL <status>         an HTTP error
     MODEL:HANG <seconds> <text> nothing for so long, then the text; without one, a word
+    MODEL:HOLD <text> | <rest>  the text, and the rest once `ModelServer.release` is called with it; without a bar,
+                                nothing before the release, then the text
 
 A question that is spoken cannot hold one: then a test teaches beforehand which words stand for which directive.
 """
@@ -32,6 +34,12 @@ WORD_PAUSE: Final = 0.12
 
 SCRIPTED_PAUSE: Final = 0.01
 """Seconds between the pieces of a scripted answer."""
+
+HOLD_LIMIT: Final = 300.0
+"""Seconds after which an answer that is held counts as forgotten."""
+
+HOLD_MARK: Final = "|"
+"""Between what is said at once and what is held."""
 
 MAX_PIECES: Final = 400
 """A scripted answer is sent in no more pieces than this, so that a long one does not take minutes."""
@@ -87,10 +95,13 @@ class Fail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hang:
-    """Send headers, then nothing for `seconds`, then the pieces."""
+    """Stream the first `begun` pieces, then nothing for `seconds`, then the other pieces."""
 
     seconds: float
     pieces: tuple[str, ...] = ("late",)
+    begun: int = 0
+    held: str = ""
+    """When a test releases these words the silence ends; without that the answer fails at its end."""
 
 
 type Reply = Say | CallTool | Fail | Hang
@@ -191,8 +202,8 @@ def _scripted(name: str, argument: str) -> Reply:
             return Say(pieces=())
         case "FAIL":
             return Fail(status=int(fields[0]))
-        case "HANG":
-            return _hang(argument)
+        case "HANG" | "HOLD":
+            return _hang(argument) if name == "HANG" else _hold(argument)
         case _:
             return Say(pieces=words(f"This model knows no directive {name}."))
 
@@ -203,6 +214,15 @@ def _hang(argument: str) -> Hang:
     if not text:
         return Hang(seconds=float(seconds))
     return Hang(seconds=float(seconds), pieces=words(text.strip()))
+
+
+def _hold(argument: str) -> Hang:
+    """Return a reply whose last words, or all of them, wait for their release."""
+    begun, mark, rest = argument.rpartition(HOLD_MARK)
+    held = rest.strip()
+    pieces = words(begun.strip())
+    more = words(f" {held}" if mark else held)
+    return Hang(seconds=HOLD_LIMIT, pieces=pieces + more, begun=len(pieces), held=held)
 
 
 def _sentences(count: int, word: str) -> str:

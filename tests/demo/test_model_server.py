@@ -1,12 +1,13 @@
 """The model server over HTTP, as the gateway uses it."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 import json
 
 import aiohttp
 import pytest
 
-from demo.model_server import MODEL_ID, ModelServer
+from demo.model_server import FORGOTTEN, MODEL_ID, ModelServer
 from demo.script import TOOL_PREFACE, JsonObject
 
 LIMIT = 10.0
@@ -143,3 +144,43 @@ async def test_a_spoken_question_may_stand_for_a_directive(
     assert content(await chunks(session, server, "tell me a story")) == "once more"
     (request,) = server.requests
     assert request.user_text == "tell me a story"
+
+
+async def test_held_words_wait_for_their_release(
+    session: aiohttp.ClientSession, server: ModelServer
+) -> None:
+    """What comes before them is said at once, and the release of other words changes nothing."""
+    asked = asyncio.create_task(chunks(session, server, "MODEL:HOLD It begins | and ends."))
+    await server.wait_for(
+        lambda requests: any(each.reply == "It begins" for each in requests), limit=LIMIT
+    )
+    server.release("something else")
+    other = await chunks(session, server, "MODEL:HOLD something else")
+    assert content(other) == "something else"
+    assert not asked.done()
+    assert server.requests[0].reply == "It begins"
+
+    await asyncio.to_thread(server.release, "and ends.")
+
+    assert content(await asked) == "It begins and ends."
+
+
+async def test_words_may_be_released_before_they_are_asked_for(
+    session: aiohttp.ClientSession, server: ModelServer
+) -> None:
+    """Also of a client that does not stream, and more than once: a gateway may ask again."""
+    server.release("The end.")
+    url = f"{server.base_url}/chat/completions"
+    for _ in range(2):
+        async with session.post(url, json=body("MODEL:HOLD The end.", stream=False)) as response:
+            answer = await response.json()
+        assert answer["choices"][0]["message"]["content"] == "The end."
+
+
+async def test_an_answer_nobody_releases_is_another_one(
+    session: aiohttp.ClientSession, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that forgets about it does not pass because time has passed."""
+    monkeypatch.setattr("demo.script.HOLD_LIMIT", 0.1)
+    received = await chunks(session, server, "MODEL:HOLD The end.")
+    assert content(received) == FORGOTTEN

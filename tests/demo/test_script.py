@@ -3,6 +3,7 @@
 import pytest
 
 from demo.script import (
+    HOLD_LIMIT,
     MARKDOWN,
     RETRY_INSTRUCTION,
     WORD_PAUSE,
@@ -178,6 +179,16 @@ def test_failures_are_scripted_too() -> None:
     assert reply_to(first_turn("MODEL:HANG 1.5")) == Hang(seconds=1.5)
     assert reply_to(first_turn("MODEL:HANG 2 It is done.")) == Hang(
         seconds=2, pieces=("It", " is", " done.")
+    )
+
+
+def test_words_may_be_held_back() -> None:
+    """All of an answer, or what follows the bar; what is to be released is named by its words."""
+    assert reply_to(first_turn("MODEL:HOLD The end.")) == Hang(
+        seconds=HOLD_LIMIT, pieces=("The", " end."), held="The end."
+    )
+    assert reply_to(first_turn("MODEL:HOLD It begins | and ends.")) == Hang(
+        seconds=HOLD_LIMIT, pieces=("It", " begins", " and", " ends."), begun=2, held="and ends."
     )
 
 
