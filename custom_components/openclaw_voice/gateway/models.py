@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from .errors import ProtocolError
 from .frames import JsonObject, as_list, as_number, as_object, as_text, seconds
+from .health import Health, UpdateInfo, connected_clients
 from .identity import DeviceIdentity
 
 PROTOCOL_VERSION: Final = 4
@@ -166,6 +167,18 @@ class HelloOk:
     methods: frozenset[str] = field(repr=False)
     """Methods the gateway offers. Whether one may be called depends on the scopes."""
 
+    auth_method: str | None = None
+    """What let us in, in the gateway's word: `none` is no authentication."""
+
+    is_model_configured: bool | None = None
+    """Whether its default agent has a model; None: it does not tell."""
+
+    health: Health | None = None
+    clients: int | None = None
+    """Connected clients, ourselves too."""
+
+    update: UpdateInfo | None = None
+
     @classmethod
     def from_payload(cls, payload: JsonObject) -> Self:
         """Read the payload of a successful `connect`.
@@ -180,6 +193,8 @@ class HelloOk:
         if payload.get("type") != "hello-ok" or protocol is None or version is None:
             raise ProtocolError("the answer to connect is not a hello-ok")
         features = as_object(payload.get("features"))
+        snapshot = as_object(payload.get("snapshot"))
+        has_model = as_object(snapshot.get("sessionDefaults")).get("modelConfigured")
         return cls(
             protocol=int(protocol),
             server_version=version,
@@ -188,6 +203,11 @@ class HelloOk:
             device_token=as_text(auth.get("deviceToken")),
             policy=Policy.from_payload(as_object(payload.get("policy"))),
             methods=frozenset(_texts(features.get("methods"))),
+            auth_method=as_text(auth.get("method")),
+            is_model_configured=has_model if isinstance(has_model, bool) else None,
+            health=Health.from_payload(as_object(snapshot.get("health"))),
+            clients=connected_clients(snapshot.get("presence")),
+            update=UpdateInfo.from_payload(snapshot.get("updateAvailable")),
         )
 
 

@@ -1,10 +1,22 @@
-"""The status capability: what the gateway tells about itself on request."""
+"""The status capability: what the gateway tells about itself on request, and poking an agent."""
 
+import asyncio
+from datetime import date
+from enum import StrEnum
 from typing import Protocol
 
 from .errors import ProtocolError
 from .frames import JsonObject, as_list, as_object, as_text
+from .health import SystemInfo
 from .models import AgentList, ModelInfo
+from .usage import Usage
+
+
+class WakeMode(StrEnum):
+    """When an agent that is poked looks up. The values are the gateway's."""
+
+    NOW = "now"
+    NEXT_HEARTBEAT = "next-heartbeat"
 
 
 class Requester(Protocol):
@@ -47,3 +59,44 @@ class Status:
         payload = await self._requester.request("models.list", params)
         rows = map(as_object, as_list(payload.get("models")))
         return tuple(model for row in rows if (model := ModelInfo.from_payload(row)) is not None)
+
+    async def system_info(self) -> SystemInfo:
+        """Return what the gateway takes of its machine."""
+        return SystemInfo.from_payload(await self._requester.request("system.info"))
+
+    async def usage(self, day: date, time_zone: str, agent_id: str | None = None) -> Usage | None:
+        """Return what today has cost so far, of one agent or of all; None: not computed yet.
+
+        Args:
+            day: Today, as the caller sees it.
+            time_zone: Where the day begins (IANA name); the gateway's own days may be others.
+            agent_id: Of this agent only.
+        """
+        whose: JsonObject = {"agentScope": "all"} if agent_id is None else {"agentId": agent_id}
+        when: JsonObject = {"days": 1, "mode": "specific", "timeZone": time_zone}
+        payload = await self._requester.request("usage.cost", when | whose)
+        return Usage.from_payload(payload, today=day)
+
+    async def round_trip(self) -> float:
+        """Return the seconds a small request takes, there and back."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self._requester.request("gateway.identity.get")
+        return loop.time() - began
+
+    async def wake(
+        self,
+        text: str,
+        mode: WakeMode,
+        *,
+        agent_id: str | None = None,
+        session_key: str | None = None,
+    ) -> None:
+        """Tell an agent something, and have it look up; what it says comes as a heartbeat.
+
+        The gateway only says that it has heard. Without an agent it is the default one.
+        """
+        whom = {"agentId": agent_id, "sessionKey": session_key}
+        params: JsonObject = {"mode": mode.value, "text": text}
+        params |= {name: value for name, value in whom.items() if value is not None}
+        await self._requester.request("wake", params)

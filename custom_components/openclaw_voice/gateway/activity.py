@@ -1,0 +1,158 @@
+"""The activity capability: which runs go on on the gateway, whoever started them.
+
+Pushed: the gateway tells everybody when a run begins and ends. What was before the connection, or
+in a frame that got lost, or is not told everybody, as a heartbeat, is asked for with `read`.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from .frames import GatewayEvent, JsonObject, as_list, as_object, as_text, moment
+
+if TYPE_CHECKING:
+    from .client import GatewayClient
+
+MAX_RUNS: Final = 1_000
+"""Runs that are known at the same time, and sessions that are asked for."""
+
+_BEGINS: Final = "start"
+_ENDS: Final = frozenset({"end", "error"})
+
+
+class Activity:
+    """The runs that go on, and when each agent last did something."""
+
+    def __init__(self, client: GatewayClient) -> None:
+        """Follow the events of `client` from now on."""
+        self._client = client
+        self._runs: dict[str, str] = {}
+        """Agent of each run that goes on, by the id of the run."""
+
+        self._unseen: frozenset[str] = frozenset()
+        """Runs of which only an answer has told: maybe nobody tells us of their end."""
+
+        self._last: dict[str, datetime] = {}
+        self._told: dict[str, bool] | None = None
+        """While an answer is waited for: runs that events told of, and whether they go on."""
+
+        self._seq: int | None = None
+        self._is_certain = False
+        self._listeners: list[Callable[[], None]] = []
+        client.subscribe_events(self._on_event)
+
+    @property
+    def runs(self) -> Mapping[str, int]:
+        """How many runs go on, by agent; those without any are missing."""
+        counts: dict[str, int] = {}
+        for agent_id in self._runs.values():
+            counts[agent_id] = counts.get(agent_id, 0) + 1
+        return counts
+
+    @property
+    def last(self) -> Mapping[str, datetime]:
+        """When a run of an agent last began or ended (UTC), by agent."""
+        return self._last
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether what is shown is all: nothing was missed since the last `read`."""
+        return self._is_certain
+
+    @property
+    def has_unseen(self) -> bool:
+        """Whether a run goes on of whose end nobody may tell: `read` again after a while."""
+        return not self._unseen.isdisjoint(self._runs)
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` whenever something changes here; return what ends it."""
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def forget(self) -> None:
+        """The connection is lost: what goes on is not known any more."""
+        self._runs.clear()
+        self._seq = None
+        self._is_certain = False
+        self._told = None
+
+    async def read(self) -> None:
+        """Ask which runs go on; what events tell meanwhile is newer.
+
+        Raises:
+            GatewayError: As `request`; then nothing has changed.
+        """
+        told: dict[str, bool] = {}
+        self._told = told
+        was_certain, self._is_certain = self._is_certain, True
+        try:
+            payload = await self._client.request(
+                "sessions.list", {"activeOnly": True, "limit": MAX_RUNS}
+            )
+        except BaseException:
+            self._is_certain = was_certain
+            raise
+        finally:
+            if self._told is told:
+                self._told = None
+        runs: dict[str, str] = {}
+        for row in map(as_object, as_list(payload.get("sessions"))):
+            runs |= _runs_of(row)
+        before = self._runs
+        self._unseen = frozenset(runs.keys() - before.keys() - told.keys()) | (
+            self._unseen & runs.keys()
+        )
+        self._runs = {key: agent for key, agent in runs.items() if told.get(key, True)} | {
+            key: before[key] for key, goes_on in told.items() if goes_on and key in before
+        }
+        self._tell()
+
+    def _on_event(self, event: GatewayEvent) -> None:
+        is_gap = None not in (event.seq, self._seq) and event.seq != self._seq_after
+        self._seq = event.seq if event.seq is not None else self._seq
+        if is_gap and self._is_certain:
+            self._is_certain = False
+            self._tell()
+        if event.name == "agent" and event.payload.get("stream") == "lifecycle":
+            self._take(event.payload)
+
+    @property
+    def _seq_after(self) -> int:
+        return (self._seq or 0) + 1
+
+    def _take(self, payload: JsonObject) -> None:
+        run_id = as_text(payload.get("runId"))
+        phase = as_text(as_object(payload.get("data")).get("phase"))
+        if run_id is None or phase not in {_BEGINS, *_ENDS}:
+            return
+        agent_id = as_text(payload.get("agentId")) or _agent_of(payload.get("sessionKey"))
+        goes_on = phase == _BEGINS
+        if self._told is not None:
+            self._told[run_id] = goes_on
+        if goes_on and len(self._runs) < MAX_RUNS:
+            self._runs[run_id] = agent_id
+        elif not goes_on:
+            self._runs.pop(run_id, None)
+        self._last[agent_id] = moment(payload.get("ts")) or datetime.now(UTC)
+        self._tell()
+
+    def _tell(self) -> None:
+        for callback in tuple(self._listeners):
+            callback()
+
+
+def _runs_of(row: JsonObject) -> dict[str, str]:
+    """Return the runs that go on in a session; one is enough where their ids are not told."""
+    told = row.get("hasActiveRun")
+    if not (told if isinstance(told, bool) else row.get("status") == "running"):
+        return {}
+    key = as_text(row.get("key")) or ""
+    run_ids = [run_id for run_id in as_list(row.get("activeRunIds")) if as_text(run_id)]
+    agent_id = as_text(row.get("agentId")) or _agent_of(key)
+    return dict.fromkeys(run_ids or [key], agent_id)
+
+
+def _agent_of(key: object) -> str:
+    """Return the agent in a key of the form `agent:<id>:…`, nothing for another one."""
+    prefix, _, rest = (as_text(key) or "").partition(":")
+    return rest.partition(":")[0] if prefix == "agent" else ""
