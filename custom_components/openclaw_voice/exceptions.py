@@ -20,6 +20,7 @@ from .gateway import errors
 from .gateway.errors import (
     AccessError,
     AgentNotFoundError,
+    AnswerError,
     CredentialsRejectedError,
     GatewayError,
     HandshakeRefusedError,
@@ -31,6 +32,8 @@ from .gateway.errors import (
     RunFailedError,
     SignatureRejectedError,
     UnsupportedVersionError,
+    WrongAnswerError,
+    WrongDecisionError,
 )
 
 _RUN_FAILURES: Final = {
@@ -52,7 +55,7 @@ CONNECTION_ERRORS: Final = sorted(
         for kind in vars(errors).values()
         if isinstance(kind, type)
         and issubclass(kind, GatewayError)
-        and not issubclass(kind, RunError | AgentNotFoundError)
+        and not issubclass(kind, RunError | AgentNotFoundError | AnswerError)
     }
 )
 """Categories of the errors that can stand in the way of a connection."""
@@ -117,7 +120,8 @@ def setup_error(error: GatewayError) -> HomeAssistantError:
 
 def action_error(error: GatewayError) -> HomeAssistantError:
     """Return what an action raises for a gateway error."""
-    return _translated(HomeAssistantError, error)
+    is_input = isinstance(error, AnswerError)
+    return _translated(ServiceValidationError if is_input else HomeAssistantError, error)
 
 
 def input_error(key: str, **placeholders: str) -> ServiceValidationError:
@@ -139,6 +143,8 @@ def _translated[E: HomeAssistantError](kind: type[E], error: GatewayError) -> E:
 def _key(error: GatewayError) -> str:
     if isinstance(error, RunFailedError) and error.kind is not None:
         return _RUN_FAILURES.get(error.kind, error.category)
+    if isinstance(error, WrongAnswerError):
+        return f"{error.category}_{error.problem}"
     return error.category
 
 
@@ -152,6 +158,10 @@ def _placeholders(error: GatewayError) -> dict[str, str]:
             return {"minutes": str(max(1, math.ceil(seconds / 60)))}
         case ProxyRefusedError(status=status):
             return {"status": str(status)}
+        case WrongDecisionError(offered=offered):
+            return {"offered": ", ".join(offered) or "–"}
+        case WrongAnswerError(part=part):
+            return {"part": part}
         case TaskError(placeholders=placeholders):
             return placeholders
     return {}

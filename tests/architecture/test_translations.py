@@ -19,6 +19,7 @@ from custom_components.openclaw_voice.assist.session_key import SessionKind
 from custom_components.openclaw_voice.connect_flow import NO_DEVICE_TOKEN
 from custom_components.openclaw_voice.exceptions import _RUN_FAILURES, INPUT_ERRORS
 from custom_components.openclaw_voice.gateway.models import ModelInfo
+from custom_components.openclaw_voice.gateway.questions import AnswerProblem
 
 from .source import FILES, ROOT, load_json, nodes
 from .test_errors import CLASSES
@@ -121,7 +122,9 @@ def test_keys_are_slugs() -> None:
 
 def test_exceptions_are_those_the_code_knows() -> None:
     """One sentence for each error, none for errors there are not."""
-    assert EN["exceptions"].keys() == CATEGORIES | set(_RUN_FAILURES.values()) | INPUT_ERRORS
+    wrong_answers = {f"wrong_answer_{problem}" for problem in AnswerProblem}
+    known = CATEGORIES | set(_RUN_FAILURES.values()) | INPUT_ERRORS | wrong_answers
+    assert EN["exceptions"].keys() == known
 
 
 def test_errors_of_the_flow_are_those_the_code_knows() -> None:

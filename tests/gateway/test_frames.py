@@ -1,5 +1,6 @@
 """Frames in, frames out, and what becomes of the frames nobody should send."""
 
+from datetime import UTC, datetime
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from custom_components.openclaw_voice.gateway.errors import AgentNotFoundError, ProtocolError
 from custom_components.openclaw_voice.gateway.frames import (
     MAX_NUMBER,
+    ROWS,
     ErrorShape,
     GatewayEvent,
     Response,
@@ -17,6 +19,7 @@ from custom_components.openclaw_voice.gateway.frames import (
     as_object,
     as_text,
     build_request,
+    moment,
     parse_frame,
     seconds,
     whole_characters,
@@ -114,8 +117,8 @@ def test_a_protocol_error_does_not_carry_the_frame() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"payload": None}, {"payload": []}, {"payload": "x"}, {"payload": 1}],
-    ids=["null", "array", "string", "number"],
+    [{"payload": None}, {"payload": "x"}, {"payload": 1}],
+    ids=["null", "string", "number"],
 )
 @pytest.mark.parametrize("frame", [EVENT, ANSWER], ids=["event", "answer"])
 def test_a_payload_that_is_no_object_is_empty(
@@ -123,6 +126,24 @@ def test_a_payload_that_is_no_object_is_empty(
 ) -> None:
     """Readers of a payload always get an object."""
     assert parse_frame(json.dumps(frame | changes)).payload == {}
+
+
+def test_an_array_as_a_payload_has_a_place_in_an_object() -> None:
+    """The lists of approvals are answered so; events never are."""
+    rows = [{"id": "a"}, 1]
+    assert parse_frame(json.dumps(ANSWER | {"payload": rows})).payload == {ROWS: rows}
+    assert parse_frame(json.dumps(EVENT | {"payload": rows})).payload == {}
+
+
+@pytest.mark.parametrize("value", [None, True, -1, "1", 1e18, 9e14])
+def test_what_is_no_time_stamp_is_no_moment(value: object) -> None:
+    """The last one is a number the wire allows, and a year no calendar has."""
+    assert moment(value) is None
+
+
+def test_a_moment_is_in_utc() -> None:
+    """The wire counts milliseconds."""
+    assert moment(1_500) == datetime.fromtimestamp(1.5, UTC)
 
 
 @pytest.mark.parametrize("seq", [None, "7", 7.5, True, [7]], ids=str)

@@ -20,16 +20,29 @@ PARAMS: Final[Mapping[str, str]] = {
     "chat.history": "ChatHistoryParams",
     "chat.send": "ChatSendParams",
     "connect": "ConnectParams",
+    "exec.approval.list": NO_PARAMS,
+    "exec.approval.resolve": "ExecApprovalResolveParams",
     "gateway.identity.get": NO_PARAMS,
     "models.list": "ModelsListParams",
+    "plugin.approval.list": NO_PARAMS,
+    "plugin.approval.resolve": "PluginApprovalResolveParams",
+    "question.list": "QuestionListParams",
+    "question.resolve": "QuestionResolveParams",
     "sessions.describe": "SessionsDescribeParams",
     "sessions.list": "SessionsListParams",
     "sessions.messages.subscribe": "SessionsMessagesSubscribeParams",
     "sessions.patch": "SessionsPatchParams",
+    "system.info": "SystemInfoParams",
+    "usage.cost": "SessionsUsageParams",
+    "wake": "WakeParams",
 }
 """Method -> what its params must be."""
 
-EXTRA_PARAMS: Final[Mapping[str, frozenset[str]]] = {"chat.send": frozenset({"workContext"})}
+EXTRA_PARAMS: Final[Mapping[str, frozenset[str]]] = {
+    "chat.send": frozenset({"workContext"}),
+    "sessions.list": frozenset({"activeOnly"}),
+    "usage.cost": frozenset({"days"}),
+}
 """Method -> params that the gateway takes although the published schema is older than them."""
 
 RESULTS: Final[Mapping[str, str]] = {
@@ -37,12 +50,16 @@ RESULTS: Final[Mapping[str, str]] = {
     "agents.list": "AgentsListResult",
     "connect": "HelloOk",
     "models.list": "ModelsListResult",
+    "question.list": "QuestionListResult",
+    "question.resolve": "QuestionResolveResult",
 }
 """Method -> what the payload of a successful response is, where the schema says so."""
 
 EVENTS: Final[Mapping[str, str]] = {
     "agent": "AgentEvent",
     "chat": "ChatEvent",
+    "question.requested": "QuestionRecord",
+    "question.resolved": "QuestionResolvedEvent",
     "shutdown": "ShutdownEvent",
     "tick": "TickEvent",
 }

@@ -13,6 +13,8 @@ import logging
 import random
 from typing import Any, Final
 
+from .activity import Activity
+from .approvals import Approvals
 from .chat import Chat
 from .connection import REQUEST_TIMEOUT, Connection
 from .errors import (
@@ -25,6 +27,7 @@ from .errors import (
 from .frames import GatewayEvent, JsonObject
 from .journal import Journal, JournalEntry
 from .models import ConnectionSettings, HelloOk
+from .questions import Questions
 from .retry import Action, Decision, History, decide
 from .sessions import Sessions
 from .state import BLOCKED, STATE_AFTER, ClientSnapshot, ClientState
@@ -59,7 +62,10 @@ class GatewayClient:
         self.anomalies: Counter[str] = Counter()
         """Inbound frames that were not as expected, by kind, over all connections so far."""
 
+        self.activity: Final = Activity(self)
+        self.approvals: Final = Approvals(self)
         self.chat: Final = Chat(self)
+        self.questions: Final = Questions(self)
         self.sessions: Final = Sessions(self)
         self.status: Final = Status(self)
 

@@ -24,6 +24,11 @@ GatewayError
     RequestError              the gateway understood and refused; .code .detail_code .retry_after
         AgentNotFoundError    the gateway has no such agent any more
     RequestTimeoutError       no answer in time; unknown whether the method ran
+    AnswerError               a request of the gateway cannot be answered like that; nothing ran
+        ApprovalGoneError     decided, expired, or never asked of us
+        QuestionGoneError     the same of a question
+        WrongDecisionError    .offered
+        WrongAnswerError      .problem .part
     RunError                  a run ended without an answer
         RunFailedError        .kind says why, as far as the gateway knows
         EmptyAnswerError      the model answered nothing
@@ -259,6 +264,52 @@ class RequestTimeoutError(GatewayError):
     """No answer in time. Unknown whether the method ran."""
 
     category = "request_timeout"
+
+
+class AnswerError(GatewayError):
+    """What the gateway or an agent asks for cannot be answered like that."""
+
+    category = "answer_not_possible"
+
+
+class ApprovalGoneError(AnswerError):
+    """The approval is decided, has expired, or was never asked of us."""
+
+    category = "approval_gone"
+
+
+class QuestionGoneError(AnswerError):
+    """The question is answered, withdrawn or expired, or was never asked of us."""
+
+    category = "question_gone"
+
+
+class WrongDecisionError(AnswerError):
+    """The decision is not one of those the approval offers."""
+
+    category = "wrong_decision"
+
+    def __init__(self, message: str, *, offered: tuple[str, ...]) -> None:
+        """`offered` holds the decisions there are, the gateway's words."""
+        super().__init__(message)
+        self.offered = offered
+
+
+class WrongAnswerError(AnswerError):
+    """The answer does not fit the question."""
+
+    category = "wrong_answer"
+
+    def __init__(self, problem: str, *, part: str) -> None:
+        """Nothing of what was answered is kept.
+
+        Args:
+            problem: An `AnswerProblem`.
+            part: Id of the part of the question it is about.
+        """
+        super().__init__(f"{problem}: {part}")
+        self.problem = problem
+        self.part = part
 
 
 class RunError(GatewayError):

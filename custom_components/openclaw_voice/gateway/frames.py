@@ -4,6 +4,7 @@ Source: gateway protocol 4, "Framing". One JSON object per message.
 """
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 import json
 import re
 from typing import Any, Final, Self
@@ -22,6 +23,9 @@ DEFAULT_RETRY_WAIT: Final = 1.0
 
 MAX_NUMBER: Final = 1e15
 """Larger numbers than any duration, size or time stamp of the protocol."""
+
+ROWS: Final = "rows"
+"""Where the payload of a `Response` has the array some methods answer with instead of an object."""
 
 _NO_SUCH_AGENT: Final = re.compile(
     r"agent \"[^\"]*\" no longer exists|unknown agent id \"", re.IGNORECASE
@@ -128,7 +132,7 @@ def parse_frame(text: str | bytes) -> Response | GatewayEvent:
         case {"type": "res", "id": str(request_id), "ok": bool(is_ok), **rest}:
             return Response(
                 request_id=request_id,
-                payload=as_object(rest.get("payload")),
+                payload=_payload(rest.get("payload")),
                 error=None if is_ok else ErrorShape.from_payload(rest.get("error")),
             )
         case _:
@@ -175,3 +179,18 @@ def seconds(milliseconds: object) -> float | None:
     """Return a wire duration in seconds, None when it is not a number."""
     number = as_number(milliseconds)
     return None if number is None else number / MILLISECONDS
+
+
+def moment(milliseconds: object) -> datetime | None:
+    """Return a time stamp of the wire (UTC), None when it is none."""
+    number = as_number(milliseconds)
+    if number is None:
+        return None
+    try:
+        return datetime.fromtimestamp(number / MILLISECONDS, UTC)
+    except ValueError, OverflowError, OSError:
+        return None
+
+
+def _payload(value: object) -> JsonObject:
+    return {ROWS: value} if isinstance(value, list) else as_object(value)

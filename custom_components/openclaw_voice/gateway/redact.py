@@ -11,8 +11,8 @@ MASK: Final = "***"
 MAX_LENGTH: Final = 500
 """Characters of an outside text that are kept; a longer one is content, not a message."""
 
-_READ_LENGTH: Final = 4 * MAX_LENGTH
-"""Characters that are looked at: masks are shorter than secrets, so more than are kept."""
+_READ_FACTOR: Final = 4
+"""How many times more characters are looked at than are kept: masks are shorter than secrets."""
 
 _CUT: Final = "…"
 
@@ -84,18 +84,18 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 )
 
 
-def redact(text: str) -> str:
-    """Return `text` with everything masked that looks like a secret, cut at `MAX_LENGTH`.
+def redact(text: str, limit: int = MAX_LENGTH) -> str:
+    """Return `text` with everything masked that looks like a secret, cut at `limit` characters.
 
     Idempotent.
     """
-    is_cut = len(text) > _READ_LENGTH
+    is_cut = len(text) > _READ_FACTOR * limit
     if is_cut:
-        text = _whole_words(text[:_READ_LENGTH])
+        text = _whole_words(text[: _READ_FACTOR * limit])
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
-    if is_cut or len(text) > MAX_LENGTH:
-        text = f"{_whole_words(text[: MAX_LENGTH - 1])}{_CUT}"
+    if is_cut or len(text) > limit:
+        text = f"{_whole_words(text[: limit - 1])}{_CUT}"
     return text
 
 

@@ -1,17 +1,17 @@
 """The sessions capability: which conversations the gateway keeps, and what was said in them."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
 from .frames import (
-    MILLISECONDS,
     JsonObject,
     as_list,
     as_number,
     as_object,
     as_text,
+    moment,
 )
 from .models import model_reference
 from .run_media import split_media
@@ -64,7 +64,7 @@ class SessionInfo:
             key=key,
             agent_id=as_text(row.get("agentId")) or _agent_of(key),
             label=as_text(row.get("label")),
-            updated=_moment(row.get("updatedAt")),
+            updated=moment(row.get("updatedAt")),
             is_active=_is_active(row),
             model=model_reference(row.get("modelProvider"), row.get("model")),
             total_tokens=None if tokens is None else int(tokens),
@@ -104,7 +104,7 @@ class SessionMessage:
         text, _ = split_media(_text_of(row.get("content")))
         if not text.strip():
             return None
-        return cls(role=role, text=text, at=_moment(row.get("timestamp")), run_id=_run_of(row))
+        return cls(role=role, text=text, at=moment(row.get("timestamp")), run_id=_run_of(row))
 
 
 class Sessions:
@@ -168,14 +168,3 @@ def _run_of(row: JsonObject) -> str | None:
     if key.endswith(USER_KEY):
         return key.removesuffix(USER_KEY) or None
     return as_text(as_object(row.get("__openclaw")).get("runId"))
-
-
-def _moment(milliseconds: object) -> datetime | None:
-    """Return a time stamp of the wire, None when it is none."""
-    number = as_number(milliseconds)
-    if number is None:
-        return None
-    try:
-        return datetime.fromtimestamp(number / MILLISECONDS, UTC)
-    except ValueError, OverflowError, OSError:
-        return None

@@ -1,0 +1,254 @@
+"""The approvals capability: what an agent may do only when somebody lets it.
+
+Source: gateway protocol 4, "Tools, approvals, questions". An approval is told to the device whose
+run needs it, and to administrators; `list` has only those that this device may decide.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+import re
+from typing import Final, Self
+import unicodedata
+
+from .errors import ApprovalGoneError, RequestError, WrongDecisionError
+from .frames import ROWS, JsonObject, as_list, as_object, as_text, moment
+from .redact import MAX_LENGTH, redact
+from .status import Requester
+
+ALLOW_ONCE: Final = "allow-once"
+DENY: Final = "deny"
+
+MAX_COMMAND: Final = 4_000
+"""Characters of a command that are kept. People decide by what they see: more than of a message."""
+
+MAX_LABEL: Final = 80
+"""Characters of a decision, a risk, a kind of host."""
+
+_READ_FACTOR: Final = 8
+"""How many times more characters are looked at than are kept."""
+
+_DEFAULT_DECISIONS: Final = (ALLOW_ONCE, "allow-always", DENY)
+"""What the gateway takes when a request does not say. Source: gateway 2026.9.6."""
+
+_GONE: Final = frozenset({"APPROVAL_NOT_FOUND", "APPROVAL_ALREADY_RESOLVED"})
+"""`details.reason` of a refusal because nothing is to be decided any more."""
+
+_WORD: Final = re.compile(rf"[a-z][a-z0-9_-]{{0,{MAX_LABEL}}}", re.ASCII | re.IGNORECASE)
+
+
+class ApprovalKind(StrEnum):
+    """What is to be approved."""
+
+    EXEC = "exec"
+    """A command on a host."""
+
+    PLUGIN = "plugin"
+    """Something a plugin of the gateway is about to do."""
+
+
+APPROVAL_REQUESTED: Final[Mapping[str, ApprovalKind]] = {
+    f"{kind}.approval.requested": kind for kind in ApprovalKind
+}
+"""Events of the gateway that bring an approval."""
+
+APPROVAL_RESOLVED: Final[Mapping[str, ApprovalKind]] = {
+    f"{kind}.approval.resolved": kind for kind in ApprovalKind
+}
+"""Events of the gateway that tell that an approval is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Something an agent wants to do, and that waits for a decision."""
+
+    id: str
+    kind: ApprovalKind
+    title: str = field(default="", repr=False)
+    """What it is in a word or two: the program, or what the plugin calls it."""
+
+    command: str = field(default="", repr=False)
+    """What is to be done: the command, or the plugin's description; masked and bounded."""
+
+    is_cut: bool = False
+    """`command` is not all of it, so nobody should allow it without looking at the gateway."""
+
+    cwd: str | None = field(default=None, repr=False)
+    host: str | None = None
+    risks: tuple[str, ...] = ()
+    """The gateway's words for what is risky about a command."""
+
+    severity: str | None = None
+    """The plugin's word: `info`, `warning` or `critical`."""
+
+    warning: str | None = field(default=None, repr=False)
+    decisions: tuple[str, ...] = ()
+    """What may be decided, the gateway's words: `allow-once`, `deny`, …"""
+
+    agent_id: str | None = None
+    session_key: str | None = None
+    run_id: str | None = None
+    created: datetime
+    """UTC."""
+
+    expires: datetime
+    """When the gateway denies it by itself (UTC)."""
+
+    @classmethod
+    def from_payload(cls, kind: ApprovalKind, payload: JsonObject) -> Self | None:
+        """Read a request or a row of a list, None when it lacks what an answer needs."""
+        approval_id = as_text(payload.get("id"))
+        created, expires = moment(payload.get("createdAtMs")), moment(payload.get("expiresAtMs"))
+        if approval_id is None or created is None or expires is None:
+            return None
+        request = as_object(payload.get("request"))
+        analysis = as_object(request.get("commandAnalysis"))
+        wanted = _wanted(kind, request)
+        command = _shown(wanted, MAX_COMMAND)
+        return cls(
+            id=approval_id,
+            kind=kind,
+            title=_title(kind, request),
+            command=command,
+            is_cut=len(wanted) > MAX_COMMAND or command.endswith("…") > wanted.endswith("…"),
+            cwd=_optional(request.get("cwd")),
+            host=_optional(request.get("host"), MAX_LABEL),
+            risks=_words(analysis.get("riskKinds")),
+            severity=_optional(request.get("severity"), MAX_LABEL),
+            warning=_warning(request, analysis),
+            decisions=_decisions(request),
+            agent_id=as_text(request.get("agentId")),
+            session_key=as_text(request.get("sessionKey")),
+            run_id=as_text(request.get("runId")),
+            created=created,
+            expires=expires,
+        )
+
+    def check(self, decision: str) -> None:
+        """Check that a decision is one of those that are offered.
+
+        Raises:
+            WrongDecisionError: It is not.
+        """
+        if decision not in self.decisions:
+            raise WrongDecisionError("the decision is not offered", offered=self.decisions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalResolved:
+    """An approval is over, whoever decided it."""
+
+    id: str
+    kind: ApprovalKind
+    decision: str | None
+    """The gateway's word; None when nobody decided in time."""
+
+    resolved_by: str | None = None
+    """What the gateway calls the client that decided."""
+
+    at: datetime
+    """UTC."""
+
+    approval: Approval | None = None
+    """What it was about, when the gateway repeats it."""
+
+    @classmethod
+    def from_payload(cls, kind: ApprovalKind, payload: JsonObject, *, now: datetime) -> Self | None:
+        """Read the event, None when it does not say which one; `now` where it has no time."""
+        approval_id = as_text(payload.get("id"))
+        if approval_id is None:
+            return None
+        # The event repeats what was asked without its times, which do not matter any more.
+        stamps = {"createdAtMs": payload.get("ts"), "expiresAtMs": payload.get("ts")}
+        has_request = bool(as_object(payload.get("request")))
+        return cls(
+            id=approval_id,
+            kind=kind,
+            decision=_optional(payload.get("decision"), MAX_LABEL),
+            resolved_by=_optional(payload.get("resolvedBy"), MAX_LABEL),
+            at=moment(payload.get("ts")) or now,
+            approval=Approval.from_payload(kind, stamps | payload) if has_request else None,
+        )
+
+
+class Approvals:
+    """Reads and decides approvals. Every method raises what `request` raises."""
+
+    def __init__(self, requester: Requester) -> None:
+        """Ask through `requester`."""
+        self._requester = requester
+
+    async def list(self) -> tuple[Approval, ...]:
+        """Return what waits for a decision of this device, the oldest first."""
+        found: list[Approval] = []
+        for kind in ApprovalKind:
+            payload = await self._requester.request(f"{kind}.approval.list", {})
+            rows = map(as_object, as_list(payload.get(ROWS)))
+            read = (Approval.from_payload(kind, row) for row in rows)
+            found.extend(approval for approval in read if approval is not None)
+        return tuple(sorted(found, key=lambda approval: approval.created))
+
+    async def resolve(self, approval: Approval, decision: str) -> None:
+        """Decide. The same decision once more is no error.
+
+        Raises:
+            WrongDecisionError: It is not offered; nothing was sent.
+            ApprovalGoneError: It is decided otherwise, expired, or another device's.
+        """
+        approval.check(decision)
+        params = {"id": approval.id, "decision": decision}
+        try:
+            await self._requester.request(f"{approval.kind}.approval.resolve", params)
+        except RequestError as err:
+            if err.detail_code in _GONE:
+                raise ApprovalGoneError("the approval waits no longer") from err
+            raise
+
+
+def _title(kind: ApprovalKind, request: JsonObject) -> str:
+    if kind is ApprovalKind.PLUGIN:
+        return _shown(as_text(request.get("title")) or "")
+    path = as_text(request.get("resolvedPath")) or ""
+    return _shown(path.replace("\\", "/").rpartition("/")[2])
+
+
+def _wanted(kind: ApprovalKind, request: JsonObject) -> str:
+    if kind is ApprovalKind.EXEC:
+        return as_text(request.get("command")) or ""
+    told = (as_text(request.get(name)) for name in ("description", "detail"))
+    return "\n".join(filter(None, told))
+
+
+def _warning(request: JsonObject, analysis: JsonObject) -> str | None:
+    lines = [request.get("warningText"), *as_list(analysis.get("warningLines"))]
+    told = dict.fromkeys(filter(None, map(as_text, lines)))
+    return _optional("\n".join(told))
+
+
+def _decisions(request: JsonObject) -> tuple[str, ...]:
+    offered = _words(request.get("allowedDecisions")) or _DEFAULT_DECISIONS
+    unavailable = _words(request.get("unavailableDecisions"))
+    return tuple(decision for decision in offered if decision not in unavailable)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    """Return the plain words of an array: names of the gateway, not sentences."""
+    words = filter(None, map(as_text, as_list(value)))
+    return tuple(dict.fromkeys(word for word in words if _WORD.fullmatch(word)))
+
+
+def _optional(value: object, limit: int = MAX_LENGTH) -> str | None:
+    text = as_text(value)
+    return None if text is None else _shown(text, limit)
+
+
+def _shown(text: str, limit: int = MAX_LENGTH) -> str:
+    """Return a text as it is shown: masked, cut, and without signs that hide or turn others."""
+    return redact("".join(map(_visible, text[: _READ_FACTOR * limit])), limit)
+
+
+def _visible(character: str) -> str:
+    if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf"):
+        return character
+    return "\N{REPLACEMENT CHARACTER}"
