@@ -17,6 +17,7 @@ from .activity import Activity
 from .approvals import Approvals
 from .chat import Chat
 from .connection import REQUEST_TIMEOUT, Connection
+from .cron import Cron
 from .errors import (
     CannotConnectError,
     CredentialsRejectedError,
@@ -25,6 +26,7 @@ from .errors import (
     ProtocolError,
 )
 from .frames import GatewayEvent, JsonObject
+from .heartbeat import Heartbeats
 from .journal import Journal, JournalEntry
 from .models import ConnectionSettings, HelloOk
 from .questions import Questions
@@ -32,6 +34,7 @@ from .retry import Action, Decision, History, decide
 from .sessions import Sessions
 from .state import BLOCKED, STATE_AFTER, ClientSnapshot, ClientState
 from .status import Status
+from .unasked import Unasked
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -65,9 +68,12 @@ class GatewayClient:
         self.activity: Final = Activity(self)
         self.approvals: Final = Approvals(self)
         self.chat: Final = Chat(self)
+        self.cron: Final = Cron(self)
+        self.heartbeat: Final = Heartbeats(self)
         self.questions: Final = Questions(self)
         self.sessions: Final = Sessions(self)
         self.status: Final = Status(self)
+        self.unasked: Final = Unasked(self)
 
     @property
     def snapshot(self) -> ClientSnapshot:

@@ -62,7 +62,7 @@ class SessionInfo:
         tokens = as_number(row.get("totalTokens"))
         return cls(
             key=key,
-            agent_id=as_text(row.get("agentId")) or _agent_of(key),
+            agent_id=as_text(row.get("agentId")) or agent_of(key),
             label=as_text(row.get("label")),
             updated=moment(row.get("updatedAt")),
             is_active=_is_active(row),
@@ -150,7 +150,7 @@ def _is_active(row: JsonObject) -> bool:
     return told if isinstance(told, bool) else row.get("status") == "running"
 
 
-def _agent_of(key: str) -> str | None:
+def agent_of(key: str) -> str | None:
     """Return the agent in a key of the form `agent:<id>:…`."""
     prefix, _, rest = key.partition(":")
     return rest.partition(":")[0] or None if prefix == "agent" else None
