@@ -20,6 +20,7 @@ PLATFORMS = [
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
     Platform.CONVERSATION,
+    Platform.EVENT,
     Platform.NOTIFY,
     Platform.SELECT,
     Platform.SENSOR,

@@ -18,3 +18,6 @@ CONF_EMOJI: Final = "emoji"
 CONF_PRIVATE_KEY: Final = "private_key"
 CONF_SCOPES: Final = "scopes"
 CONF_SETUP_CODE: Final = "setup_code"
+
+EVENT_NOTIFICATION: Final = f"{DOMAIN}_notification"
+"""Type of the bus event that tells what happens on a gateway."""

@@ -75,7 +75,7 @@ class AgentEntity(_ConnectionEntity):
 class GatewayEntity(_ConnectionEntity):
     """An entity of the gateway's own device."""
 
-    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
 
     def __init__(self, coordinator: GatewayCoordinator, key: str, *, tells_when_away: bool) -> None:
         """`key` is a part of the unique id and names the texts and the icon.

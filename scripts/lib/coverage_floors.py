@@ -26,6 +26,7 @@ FLOORS = (
     ("hosts.py", 100),
     ("pairing.py", 100),
     ("pending_keys.py", 100),
+    ("text_pattern.py", 100),
     ("assist/context.py", 100),
     ("assist/scope.py", 100),
     ("assist/options.py", 100),

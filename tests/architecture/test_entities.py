@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from custom_components.openclaw_voice.event import NOTIFICATION
 from custom_components.openclaw_voice.exceptions import CONNECTION_ERRORS
 from custom_components.openclaw_voice.gateway.state import ClientState
 from custom_components.openclaw_voice.issues import AWAY, BLOCKED, ISSUES, OUTDATED, VANISHED
+from custom_components.openclaw_voice.outbox.notification import NotificationKind
 from custom_components.openclaw_voice.repairs import NOT_SOLVED
 from custom_components.openclaw_voice.sensor import NO_ERROR, SENSORS
 
@@ -21,6 +23,7 @@ ICONS = load_json("icons.json")["entity"]
 KEYS = {
     "binary_sensor": {"connected"},
     "button": {"reconnect"},
+    "event": {NOTIFICATION},
     "select": {"satellite_agent"},
     "sensor": {description.key for description in SENSORS},
 }
@@ -44,6 +47,11 @@ def test_every_value_of_an_enum_has_a_text() -> None:
     sensor = ENTITY["sensor"]
     assert sensor["connection_state"]["state"].keys() == set(ClientState)
     assert sensor["last_error"]["state"].keys() == {NO_ERROR, *CONNECTION_ERRORS}
+    shown = ENTITY["event"][NOTIFICATION]["state_attributes"]
+    assert shown["event_type"]["state"].keys() == set(NotificationKind)
+    assert ICONS["event"][NOTIFICATION]["state_attributes"]["event_type"]["state"].keys() == set(
+        NotificationKind
+    )
 
 
 def test_errors_of_runs_do_not_stand_in_the_way_of_a_connection() -> None:

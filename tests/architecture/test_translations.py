@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from custom_components.openclaw_voice import const
 from custom_components.openclaw_voice.agent_form import Choices, options_schema
@@ -20,6 +21,7 @@ from custom_components.openclaw_voice.connect_flow import NO_DEVICE_TOKEN
 from custom_components.openclaw_voice.exceptions import _RUN_FAILURES, INPUT_ERRORS
 from custom_components.openclaw_voice.gateway.models import ModelInfo
 from custom_components.openclaw_voice.gateway.questions import AnswerProblem
+from custom_components.openclaw_voice.outbox.notification import NotificationKind
 
 from .source import FILES, ROOT, load_json, nodes
 from .test_errors import CLASSES
@@ -226,9 +228,25 @@ def test_every_choice_has_a_text() -> None:
     assert texts["context_field"] == set(ContextField)
     assert texts["follow_up"] == texts["spoken_style"] == set(When)
     assert texts["session_scope"] == set(SessionKind)
-    source = (ROOT / "agent_form.py").read_text(encoding="utf-8")
-    assert all(f'"{key}"' in source for key in texts)
+    assert texts["notification_kind"] == set(NotificationKind)
+    used_in = {"notification_kind": "triggers.yaml"}
+    for key in texts:
+        source = (ROOT / used_in.get(key, "agent_form.py")).read_text(encoding="utf-8")
+        assert re.search(rf"\b{key}\b", source), key
     assert texts["thinking_level"] >= {"off", "low", "medium", "high"}
+
+
+@pytest.mark.parametrize("kind", ["triggers", "conditions"])
+def test_triggers_and_conditions_have_texts_and_icons(kind: str) -> None:
+    """Home Assistant shows them with their fields, which the YAML file lists."""
+    described = yaml.safe_load((ROOT / f"{kind}.yaml").read_text(encoding="utf-8"))
+    texts = EN[kind]
+    assert texts.keys() == described.keys() == load_json("icons.json")[kind].keys()
+    for name, text in texts.items():
+        assert text["name"]
+        assert text["description"]
+        assert text["fields"].keys() == described[name]["fields"].keys()
+        assert all(field["name"] and field["description"] for field in text["fields"].values())
 
 
 def test_the_subentry_type_is_translated() -> None:
