@@ -29,6 +29,7 @@ from .gateway.state import ClientSnapshot, ClientState
 from .gateway_url import web_url
 from .household import Household
 from .issues import GatewayIssues
+from .status_board import StatusBoard
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds a connection somebody waits for may take: after that a setup is tried again later."""
@@ -74,6 +75,9 @@ class GatewayCoordinator:
         self.directory = AgentDirectory(hass, entry, client, self.issues)
         """Which agents the gateway has, and what it calls them."""
 
+        self.board = StatusBoard(hass, entry, client)
+        """What dashboards show of the gateway."""
+
         self.household = Household(
             hass, entry, client, instance_id, on_agent_missing=self.directory.async_read
         )
@@ -84,6 +88,9 @@ class GatewayCoordinator:
         self.outbox = self.household.outbox
         self.notifier = self.household.notifier
         """Tells what the gateway or an agent says on its own."""
+
+        self.requests = self.household.requests
+        """What waits for an answer of people."""
 
         self._hass = hass
         self._entry = entry
@@ -135,6 +142,7 @@ class GatewayCoordinator:
             raise setup_error(err) from err
         self._register_device()
         self.directory.async_start()
+        self.board.async_start()
         self._on_snapshot(self.client.snapshot)
         self._entry.async_on_unload(self.client.subscribe(self._on_snapshot))
         # Before Home Assistant cancels tasks: turns end with their text, runs are aborted.

@@ -19,6 +19,7 @@ from .gateway.client import GatewayClient
 from .gateway.errors import AgentNotFoundError, GatewayError
 from .outbox.late_answers import Outbox
 from .outbox.notifier import Notifier
+from .outbox.open_requests import OpenRequests
 
 
 class Household:
@@ -52,6 +53,9 @@ class Household:
             explain=lambda error, language: self._async_explain(language, error),
             fallback_of=self._fallback_of,
             agent_name=self._name_of,
+        )
+        self.requests = OpenRequests(
+            hass, entry, client, is_ours=lambda key: is_ours(key, instance_id)
         )
         self.notifier = Notifier(hass, entry, client, is_ours=lambda key: is_ours(key, instance_id))
         self.agents: dict[str, Agent] = {}
@@ -97,6 +101,7 @@ class Household:
     async def async_start(self) -> None:
         """Go on with the answers that are owed, and tell what happens on the gateway."""
         await self.outbox.async_start()
+        self.requests.async_start()
         await self.notifier.async_start()
 
     async def async_stop(self) -> None:
@@ -104,6 +109,7 @@ class Household:
         await asyncio.gather(*(agent.async_leave() for agent in self.agents.values()))
         await self.outbox.async_stop()
         await self.notifier.async_stop()
+        self.requests.async_stop()
         await self.memory.async_stop()
 
     async def _async_explain(self, language: str, error: GatewayError) -> str:

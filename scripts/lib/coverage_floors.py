@@ -48,6 +48,7 @@ FLOORS = (
     ("outbox/late_answer.py", 100),
     ("outbox/notifications.py", 100),
     ("outbox/notification_options.py", 100),
+    ("outbox/pending.py", 100),
     ("outbox/queue.py", 100),
     ("outbox/quiet_hours.py", 100),
     ("outbox/replies.py", 100),

@@ -84,7 +84,7 @@ class Connection:
         with contextlib.suppress(ConnectionClosed):
             await self.socket.send(data)
 
-    async def respond(self, request_id: str, payload: JsonObject) -> None:
+    async def respond(self, request_id: str, payload: JsonObject | list[JsonObject]) -> None:
         """Answer a request."""
         await self.send({"type": "res", "id": request_id, "ok": True, "payload": payload})
 

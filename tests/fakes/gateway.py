@@ -24,7 +24,7 @@ from .server import GatewayServer
 
 type JsonObject = dict[str, Any]
 type Predicate = Callable[[JsonObject], bool]
-type Reply = JsonObject | Refusal | Piece | None
+type Reply = JsonObject | list[JsonObject] | Refusal | Piece | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ class ScriptedGateway(GatewayServer):
                 return
             case Refusal():
                 await connection.refuse(request.id, reply)
-            case dict():
+            case dict() | list():
                 await connection.respond(request.id, reply)
             case _:
                 await self._play(connection, (reply,), run)

@@ -36,9 +36,9 @@ def introduce(
     details: dict[str, dict[str, Any]] | None = None,
     models: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """Let a gateway tell its id, its agents and models, as often as it is asked.
+    """Let a gateway tell its id, its agents and models, and that nothing waits for people.
 
-    `details` are further fields of agents, by their ids.
+    It does so as often as it is asked. `details` are further fields of agents, by their ids.
     """
     names, details = names or {}, details or {}
     listed: list[dict[str, Any]] = [
@@ -62,6 +62,9 @@ def introduce(
             },
         ),
         Expect("models.list", reply={"models": [*models]}),
+        Expect("exec.approval.list", reply=[]),
+        Expect("plugin.approval.list", reply=[]),
+        Expect("question.list", reply={"questions": []}),
     )
 
 

@@ -1,0 +1,289 @@
+"""What waits for people on a gateway: approvals of this device, questions of our sessions.
+
+Told by events, and by lists after every connect, because what happened without a connection is not
+told again. A request goes as soon as anybody has answered it, or when it expires.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.util import dt as dt_util
+
+from ..gateway.approvals import (
+    APPROVAL_REQUESTED,
+    APPROVAL_RESOLVED,
+    Approval,
+    ApprovalResolved,
+)
+from ..gateway.client import GatewayClient
+from ..gateway.errors import (
+    AnswerError,
+    ApprovalGoneError,
+    GatewayError,
+    QuestionGoneError,
+    RequestError,
+    RequestTimeoutError,
+)
+from ..gateway.frames import GatewayEvent
+from ..gateway.questions import (
+    QUESTION_REQUESTED,
+    QUESTION_RESOLVED,
+    AgentQuestion,
+    QuestionResolved,
+)
+from ..gateway.state import ClientSnapshot, ClientState
+from .pending import OpenRequest, Pending
+
+LIST_LIMIT: Final = 10.0
+"""Seconds an answer waits for the lists that follow a connect."""
+
+RETRY_WAIT: Final = 30.0
+"""Seconds until a list is asked for again that did not come although there is a connection."""
+
+_MISSING_SCOPE: Final = "MISSING_SCOPE"
+"""`details.code` of a refusal because we may not see such requests at all."""
+
+
+class OpenRequests:
+    """The approvals and questions of one gateway that wait for an answer."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        client: GatewayClient,
+        *,
+        is_ours: Callable[[str], bool],
+    ) -> None:
+        """Nothing is asked before `async_start`.
+
+        Args:
+            hass: Home Assistant.
+            entry: Owns what runs in the background.
+            client: The client of the entry.
+            is_ours: Whether a session belongs to this Home Assistant.
+        """
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._is_ours = is_ours
+        self._requests = Pending()
+        self._listeners: list[CALLBACK_TYPE] = []
+        self._stops: list[CALLBACK_TYPE] = []
+        self._connected_since: datetime | None = None
+        self._listing: asyncio.Task[None] | None = None
+        self._listed = asyncio.Event()
+        self._stop_timer: CALLBACK_TYPE | None = None
+
+    @property
+    def pending(self) -> tuple[OpenRequest, ...]:
+        """What waits for an answer, the oldest first."""
+        return self._requests.all
+
+    def get(self, request_id: str) -> OpenRequest | None:
+        """Return one that waits, by its id."""
+        return self._requests.get(request_id)
+
+    def concerns_us(self, question: AgentQuestion) -> bool:
+        """Return whether a question is for people here: every client is told every question.
+
+        Those of scheduled jobs are for everybody, those of other people's chats for them.
+        """
+        key = question.session_key
+        return key is None or self._is_ours(key) or key.split(":")[2:3] == ["cron"]
+
+    @callback
+    def async_start(self) -> None:
+        """Follow the gateway, and ask what waits already."""
+        self._stops = [
+            self._client.subscribe_events(self._on_event),
+            self._client.subscribe(self._on_snapshot),
+        ]
+        self._on_snapshot(self._client.snapshot)
+
+    @callback
+    def async_stop(self) -> None:
+        """Follow it no longer. Idempotent."""
+        while self._stops:
+            self._stops.pop()()
+        if self._listing is not None:
+            self._listing.cancel()
+        self._set_timer(None)
+
+    @callback
+    def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `listener` whenever something came or is over; return what ends that."""
+        self._listeners.append(listener)
+
+        @callback
+        def unsubscribe() -> None:
+            self._listeners.remove(listener)
+
+        return unsubscribe
+
+    async def async_resolve(self, approval_id: str, decision: str) -> Approval:
+        """Decide an approval; it is over then. Return it.
+
+        Raises:
+            ApprovalGoneError: None with this id waits.
+            WrongDecisionError: It does not offer the decision; nothing was sent.
+            GatewayError: Unknown whether it was decided.
+        """
+        approval = await self._async_find(approval_id)
+        if not isinstance(approval, Approval):
+            raise ApprovalGoneError("no such approval waits")
+        approval.check(decision)
+        await self._async_end(approval.id, self._client.approvals.resolve(approval, decision))
+        return approval
+
+    async def async_answer(
+        self, question_id: str, answers: Mapping[str, Sequence[str]] | Sequence[str]
+    ) -> AgentQuestion:
+        """Answer a question, by part, or its only part; it is over then. Return it.
+
+        Raises:
+            QuestionGoneError: None with this id waits.
+            WrongAnswerError: The answers do not fit; nothing was sent.
+            GatewayError: Unknown whether it was answered.
+        """
+        question = await self._async_find_question(question_id)
+        if not isinstance(answers, Mapping):
+            answers = {question.parts[0].id: answers}
+        checked = question.checked(answers)
+        await self._async_end(question.id, self._client.questions.answer(question.id, checked))
+        return question
+
+    async def async_cancel(self, question_id: str) -> AgentQuestion:
+        """Leave a question unanswered: the agent goes on without. Return it.
+
+        Raises:
+            QuestionGoneError: None with this id waits.
+            GatewayError: Unknown whether it was withdrawn.
+        """
+        question = await self._async_find_question(question_id)
+        await self._async_end(question.id, self._client.questions.cancel(question.id))
+        return question
+
+    async def _async_find_question(self, question_id: str) -> AgentQuestion:
+        question = await self._async_find(question_id)
+        if not isinstance(question, AgentQuestion):
+            raise QuestionGoneError("no such question waits")
+        return question
+
+    async def _async_find(self, request_id: str) -> OpenRequest | None:
+        """Return one that waits; None only when it is certain that it does not."""
+        if (request := self._requests.get(request_id)) is None:
+            _ = self._client.connection  # Raises when there is none.
+            try:
+                async with asyncio.timeout(LIST_LIMIT):
+                    await self._listed.wait()
+            except TimeoutError:
+                raise RequestTimeoutError("what waits is not known yet") from None
+            request = self._requests.get(request_id)
+        if request is not None and request.expires <= dt_util.utcnow():
+            self._expire(dt_util.utcnow())
+            return None
+        return request
+
+    async def _async_end(self, request_id: str, sending: Awaitable[None]) -> None:
+        """Send an answer. The request is over then, also when somebody was faster."""
+        try:
+            await sending
+        except AnswerError:
+            self._remove(request_id)
+            raise
+        self._remove(request_id)
+
+    # what the gateway tells
+
+    @callback
+    def _on_snapshot(self, snapshot: ClientSnapshot) -> None:
+        """Ask what waits, once for every connection."""
+        if snapshot.state is not ClientState.READY:
+            self._connected_since = None
+            self._listed.clear()
+        elif snapshot.connected_since != self._connected_since:
+            self._connected_since = snapshot.connected_since
+            self._requests.begin_list()
+            if self._listing is not None:
+                self._listing.cancel()
+            name = f"openclaw_voice open requests {self._entry.entry_id}"
+            self._listing = self._entry.async_create_background_task(
+                self._hass, self._async_list(), name
+            )
+
+    async def _async_list(self) -> None:
+        """Ask until both lists have come, or the connection is lost: the next one asks anew."""
+        while self._connected_since is not None:
+            try:
+                await self._async_list_kind(Approval, self._client.approvals.list)
+                await self._async_list_kind(AgentQuestion, self._async_our_questions)
+            except GatewayError:
+                await asyncio.sleep(RETRY_WAIT)
+                continue
+            self._requests.leave_list()
+            self._listed.set()
+            return
+
+    async def _async_list_kind[R: (Approval, AgentQuestion)](
+        self, kind: type[R], ask: Callable[[], Awaitable[tuple[R, ...]]]
+    ) -> None:
+        listed: tuple[R, ...] | None = None
+        try:
+            listed = await ask()
+        except RequestError as err:
+            if err.detail_code != _MISSING_SCOPE:
+                raise
+        if self._requests.end_list(kind, listed):
+            self._changed()
+
+    async def _async_our_questions(self) -> tuple[AgentQuestion, ...]:
+        return tuple(filter(self.concerns_us, await self._client.questions.list()))
+
+    @callback
+    def _on_event(self, event: GatewayEvent) -> None:
+        if (kind := APPROVAL_REQUESTED.get(event.name)) is not None:
+            self._add(Approval.from_payload(kind, event.payload))
+        elif (kind := APPROVAL_RESOLVED.get(event.name)) is not None:
+            self._over(ApprovalResolved.from_payload(kind, event.payload, now=dt_util.utcnow()))
+        elif event.name == QUESTION_REQUESTED:
+            question = AgentQuestion.from_payload(event.payload)
+            self._add(question if question and self.concerns_us(question) else None)
+        elif event.name == QUESTION_RESOLVED:
+            self._over(QuestionResolved.from_payload(event.payload, now=dt_util.utcnow()))
+
+    def _add(self, request: OpenRequest | None) -> None:
+        if request is not None:
+            self._requests.add(request)
+            self._changed()
+
+    def _over(self, resolved: ApprovalResolved | QuestionResolved | None) -> None:
+        if resolved is not None:
+            self._remove(resolved.id)
+
+    def _remove(self, request_id: str) -> None:
+        if self._requests.remove(request_id):
+            self._changed()
+
+    @callback
+    def _expire(self, now: datetime) -> None:
+        self._stop_timer = None
+        if self._requests.expire(now):
+            self._changed()
+
+    def _changed(self) -> None:
+        self._set_timer(self._requests.next_expiry)
+        for listener in tuple(self._listeners):
+            listener()
+
+    def _set_timer(self, at: datetime | None) -> None:
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None
+        if at is not None:
+            self._stop_timer = async_track_point_in_utc_time(self._hass, self._expire, at)
