@@ -51,6 +51,10 @@ class AgentDirectory:
         self._client = client
         self._issues = issues
         self._vanished: frozenset[str] = frozenset()
+        self._models: dict[str, str | None] = {}
+        """What each agent uses where a session says nothing else, by agent."""
+
+        self._listeners: list[CALLBACK_TYPE] = []
         self._is_reading = False
         self._is_outdated = False
         self._stop_timer: CALLBACK_TYPE | None = None
@@ -64,6 +68,21 @@ class AgentDirectory:
     def is_vanished(self, agent_id: str) -> bool:
         """Return whether the gateway no longer has an agent, as far as it was told."""
         return agent_id in self._vanished
+
+    def model_of(self, agent_id: str) -> str | None:
+        """Return the model of an agent as `provider/id`, as far as it was told."""
+        return self._models.get(agent_id)
+
+    @callback
+    def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `listener` whenever the list was read; return what ends that."""
+        self._listeners.append(listener)
+
+        @callback
+        def unsubscribe() -> None:
+            self._listeners.remove(listener)
+
+        return unsubscribe
 
     @callback
     def async_read(self) -> None:
@@ -135,6 +154,9 @@ class AgentDirectory:
         for subentry in added:
             if agent := told.get(_id_of(subentry)):
                 self._follow(subentry, agent)
+        self._models = {agent_id: agent.model for agent_id, agent in told.items()}
+        for listener in tuple(self._listeners):
+            listener()
 
     def _follow(self, subentry: ConfigSubentry, agent: AgentInfo) -> None:
         """Store what the gateway calls an agent; its title follows unless the user gave one."""

@@ -1,76 +1,22 @@
-"""What is known about the connection to the gateway."""
+"""What is known about the gateway and its agents. The tables are beside this file."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, override
+from functools import partial
+from typing import Any, override
 
-from homeassistant.components.sensor import (
-    SensorDeviceClass,
-    SensorEntity,
-    SensorEntityDescription,
-    SensorStateClass,
-)
+from homeassistant.components.sensor import SensorEntity
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
+from .agent_sensors import AGENT_SENSORS, AgentSensorDescription
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
-from .entity import GatewayEntity
-from .exceptions import CONNECTION_ERRORS
-from .gateway.state import ClientState
+from .entity import AgentEntity, GatewayEntity, async_add_to_agents
+from .gateway_sensors import SENSORS, UNRECORDED, GatewaySensorDescription
 
 PARALLEL_UPDATES = 0
-
-NO_ERROR: Final = "none"
-"""State of *last error* as long as there was none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GatewaySensorDescription(SensorEntityDescription):
-    """A sensor of the gateway, and where its value comes from."""
-
-    value: Callable[[GatewayCoordinator], str | int | datetime | None]
-    attributes: Callable[[GatewayCoordinator], dict[str, Any]] | None = None
-    tells_when_away: bool = False
-    """Whether it has something to tell without a connection."""
-
-
-SENSORS: Final = (
-    GatewaySensorDescription(
-        key="connection_state",
-        device_class=SensorDeviceClass.ENUM,
-        options=[*ClientState],
-        value=lambda gateway: gateway.snapshot.state,
-        attributes=lambda gateway: {
-            "attempts": gateway.snapshot.attempts,
-            "next_try": gateway.snapshot.retry_at,
-        },
-        tells_when_away=True,
-    ),
-    GatewaySensorDescription(
-        key="gateway_version",
-        value=lambda gateway: hello.server_version if (hello := gateway.snapshot.hello) else None,
-    ),
-    GatewaySensorDescription(
-        key="connected_since",
-        device_class=SensorDeviceClass.TIMESTAMP,
-        value=lambda gateway: gateway.snapshot.connected_since,
-    ),
-    GatewaySensorDescription(
-        key="last_error",
-        device_class=SensorDeviceClass.ENUM,
-        options=[NO_ERROR, *CONNECTION_ERRORS],
-        value=lambda gateway: gateway.last_error or NO_ERROR,
-        tells_when_away=True,
-    ),
-    GatewaySensorDescription(
-        key="reconnects",
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        entity_registry_enabled_default=False,
-        value=lambda gateway: gateway.snapshot.reconnects,
-        tells_when_away=True,
-    ),
-)
 
 
 async def async_setup_entry(
@@ -78,29 +24,46 @@ async def async_setup_entry(
     entry: OpenClawConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the sensors of the gateway."""
+    """Add the sensors of the gateway, and of each agent."""
     async_add_entities(GatewaySensor(entry.runtime_data, description) for description in SENSORS)
+    for description in AGENT_SENSORS:
+        make = partial(AgentSensor, description)
+        async_add_to_agents(entry, async_add_entities, make)
 
 
 class GatewaySensor(GatewayEntity, SensorEntity):
-    """One fact about the connection."""
+    """One fact about the gateway."""
 
     entity_description: GatewaySensorDescription
-    # They change with every attempt, and say nothing about the past.
-    _unrecorded_attributes = frozenset({"attempts", "next_try"})
+    # They say nothing about the past, or nothing that belongs into a database.
+    _unrecorded_attributes = UNRECORDED
 
     def __init__(
         self, coordinator: GatewayCoordinator, description: GatewaySensorDescription
     ) -> None:
         """Show what `description` reads."""
         super().__init__(coordinator, description.key, tells_when_away=description.tells_when_away)
+        self._attr_entity_category = description.entity_category
         self.entity_description = description
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the value, while the entity is there."""
+        await super().async_added_to_hass()
+        if (follow := self.entity_description.follow) is not None:
+            self.async_on_remove(follow(self.coordinator, self.async_write_ha_state))
 
     @property
     @override
-    def native_value(self) -> str | int | datetime | None:
+    def native_value(self) -> str | int | float | datetime | None:
         """The value now."""
         return self.entity_description.value(self.coordinator)
+
+    @property
+    @override
+    def last_reset(self) -> datetime | None:
+        """Since when it counts, for those that begin anew."""
+        return dt_util.start_of_local_day() if self.entity_description.is_of_today else None
 
     @property
     @override
@@ -108,3 +71,46 @@ class GatewaySensor(GatewayEntity, SensorEntity):
         """What goes with it, for the sensors that have something."""
         attributes = self.entity_description.attributes
         return attributes and attributes(self.coordinator)
+
+
+class AgentSensor(AgentEntity, SensorEntity):
+    """One fact about an agent."""
+
+    entity_description: AgentSensorDescription
+
+    def __init__(
+        self,
+        description: AgentSensorDescription,
+        coordinator: GatewayCoordinator,
+        subentry: ConfigSubentry,
+    ) -> None:
+        """Show what `description` reads."""
+        super().__init__(coordinator, subentry)
+        self._attr_unique_id = f"{subentry.subentry_id}_{description.key}"
+        self._attr_translation_key = description.key
+        self.entity_description = description
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the value, while the entity is there."""
+        await super().async_added_to_hass()
+        follow = self.entity_description.follow
+        self.async_on_remove(follow(self.coordinator, self.agent, self.async_write_ha_state))
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the gateway is connected, or the sensor is about what we did ourselves."""
+        return self.entity_description.tells_when_away or super().available
+
+    @property
+    @override
+    def native_value(self) -> str | int | float | datetime | None:
+        """The value now."""
+        return self.entity_description.value(self.coordinator, self.agent)
+
+    @property
+    @override
+    def last_reset(self) -> datetime | None:
+        """Since when it counts, for those that begin anew."""
+        return dt_util.start_of_local_day() if self.entity_description.is_of_today else None

@@ -13,7 +13,7 @@ import logging
 from typing import Any, Final, Protocol
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
 from ..gateway.client import GatewayClient
 from ..gateway.errors import GatewayError
@@ -26,6 +26,7 @@ from .options import AgentOptions
 from .question import Question
 from .scope import session_scope
 from .session_key import SessionScope
+from .timings import NO_TIMES, Timings
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -109,6 +110,10 @@ class Agent:
         self.turns = 0
         """Turns so far."""
 
+        self.last_timings: Timings = NO_TIMES
+        """Of the last turn that came to something."""
+
+        self._listeners: list[CALLBACK_TYPE] = []
         self._live: list[LiveTurn] = []
         self._read: tuple[Mapping[str, Any], AgentOptions] | None = None
         self._models: OrderedDict[str, str] = OrderedDict()
@@ -139,6 +144,25 @@ class Agent:
     @property
     def _subentry(self) -> ConfigSubentry | None:
         return self.house.entry.subentries.get(self.subentry_id)
+
+    @callback
+    def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `listener` after every turn; return what ends that."""
+        self._listeners.append(listener)
+
+        @callback
+        def unsubscribe() -> None:
+            self._listeners.remove(listener)
+
+        return unsubscribe
+
+    @callback
+    def note_timings(self, timings: Timings) -> None:
+        """Remember how long a turn took, unless it was over before it came to anything."""
+        if timings.first_text is not None or timings.done is not None:
+            self.last_timings = timings
+            for listener in tuple(self._listeners):
+                listener()
 
     @callback
     def scope_of(self, question: Question) -> SessionScope:

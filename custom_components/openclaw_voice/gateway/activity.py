@@ -50,6 +50,11 @@ class Activity:
         return counts
 
     @property
+    def agent_of_run(self) -> Mapping[str, str]:
+        """The agent of each run that goes on, by the id of the run; a copy."""
+        return dict(self._runs)
+
+    @property
     def last(self) -> Mapping[str, datetime]:
         """When a run of an agent last began or ended (UTC), by agent."""
         return self._last
