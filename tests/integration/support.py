@@ -62,10 +62,27 @@ def introduce(
             },
         ),
         Expect("models.list", reply={"models": [*models]}),
+        Expect("sessions.list", reply={"sessions": []}),
+        Expect("usage.cost", reply=usage_cost()),
+        Expect("cron.list", reply={"jobs": []}),
         Expect("exec.approval.list", reply=[]),
         Expect("plugin.approval.list", reply=[]),
         Expect("question.list", reply={"questions": []}),
     )
+
+
+def usage_cost(
+    tokens: int = 0, cost: float = 0.0, *, status: str = "fresh", day: str | None = None
+) -> dict[str, Any]:
+    """Return what a day has cost, as the gateway answers; without a day, for the one asked for."""
+    totals = {"totalTokens": tokens, "totalCost": cost}
+    return {
+        "updatedAt": 1_795_277_829_202,
+        "days": 1,
+        "daily": [] if day is None else [{"date": day, **totals}],
+        "totals": totals,
+        "cacheStatus": {"status": status, "cachedFiles": 1, "pendingFiles": 0, "staleFiles": 0},
+    }
 
 
 def make_entry(
