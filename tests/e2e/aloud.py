@@ -9,19 +9,30 @@ import time
 
 from demo.client import HomeAssistantClient, HomeAssistantError, JsonObject
 from demo.home_assistant import HomeAssistantProcess
+from demo.model_server import ModelServer
 from demo.voice.room import SatelliteEntity
-from demo.voice.satellite import Playback, Satellite, text_of
+from demo.voice.satellite import SAME_LENGTH, Playback, Satellite
 from demo.voice.server import VoiceServer
 from demo.voice.spoken_turn import SpokenTurnRunner
 
 from .heard import Heard, heard
+from .subentry_flow import Options
 
 LATE_ANSWER = "openclaw_voice_late_answer"
 HOLDING = "I will tell you as soon as I know."
 """How every holding phrase ends."""
 
-EVENT_LIMIT = 60.0
+PATIENT = 60.0
+"""Seconds of patience with an agent that does not keep people waiting, however busy the computer is."""
+
+MODEL_LIMIT = 60.0
+"""Seconds until a question must have reached the model. It takes less than one, and nine of a cold gateway."""
+
+EVENT_LIMIT = 120.0
 """Seconds until an event must have come."""
+
+ANNOUNCED_LIMIT = 120.0
+"""Seconds until something must have been announced."""
 
 _SYLLABLES = ("ba", "do", "fi", "ga", "ki", "lu", "me", "no", "pa", "ru", "so", "ta", "vi", "zo")
 
@@ -43,7 +54,12 @@ class Room:
     played: int
     """How much the satellite had played before: sounds are told by their lengths, so old ones are left out."""
 
-    async def ask(self, text: str, conversation_id: str | None = None) -> SaidAloud:
+    async def ask(
+        self,
+        text: str,
+        conversation_id: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> SaidAloud:
         """Ask exactly this with the satellite's device, and have the answer spoken."""
         known = len(self.voice.spoken)
         runner = SpokenTurnRunner(
@@ -52,28 +68,51 @@ class Room:
             conversation_id=conversation_id,
             device_id=self.entity.device_id,
         )
-        turn = await heard(runner.events_of_text(text))
+        turn = await heard(runner.events_of_text(text), on_text)
         return SaidAloud(
             turn=turn, given=tuple(spoken.text for spoken in self.voice.spoken[known:])
         )
 
+    async def ask_for_later(
+        self, options: Options, text: str, conversation_id: str | None = None
+    ) -> SaidAloud:
+        """Ask what the model does not answer yet, until it is said that the answer comes later.
+
+        After that people have more patience.
+        """
+        await options.change(patience=1)
+        said = await self.ask(text, conversation_id)
+        assert said.answer.endswith(HOLDING)
+        await options.change(patience=PATIENT)
+        return said
+
     async def wait_for_announcement(self, *words: str) -> Playback:
         """Wait until something with these words has been announced."""
         return await self.satellite.wait_for_playback(
-            after=self.played, is_wanted=lambda playback: self._has(playback, words)
+            after=self.played,
+            is_wanted=lambda playback: self._said(playback, words) is not None,
+            limit=ANNOUNCED_LIMIT,
         )
 
     def announcements(self, *words: str) -> Sequence[str]:
         """Return the texts with these words that have been announced."""
-        return [
-            text_of(playback, self.voice) or ""
-            for playback in self.satellite.playbacks[self.played :]
-            if self._has(playback, words)
+        found = [
+            self._said(playback, words) for playback in self.satellite.playbacks[self.played :]
         ]
+        return [text for text in found if text is not None]
 
-    def _has(self, playback: Playback, words: Sequence[str]) -> bool:
-        text = text_of(playback, self.voice) or ""
-        return playback.is_announcement and all(word in text for word in words)
+    def _said(self, playback: Playback, words: Sequence[str]) -> str | None:
+        """Return the text with these words that was announced, if that is what was played.
+
+        Something of the same length may have been spoken since, for another room.
+        """
+        if not playback.is_announcement:
+            return None
+        for spoken in reversed(self.voice.spoken):
+            is_so_long = abs(spoken.seconds - playback.sound.seconds) < SAME_LENGTH
+            if is_so_long and spoken.is_complete and all(word in spoken.text for word in words):
+                return spoken.text
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +137,14 @@ class SaidAloud:
     def seconds(self) -> float:
         """How long the turn took."""
         return self.turn.end.seconds
+
+
+async def wait_until_asked(model_server: ModelServer, question: str) -> None:
+    """Wait until the model works on a question."""
+    await model_server.wait_for(
+        lambda requests: any(request.user_text == question for request in requests),
+        limit=MODEL_LIMIT,
+    )
 
 
 @dataclass(slots=True)

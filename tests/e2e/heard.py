@@ -1,6 +1,6 @@
 """What a client of Assist got in one turn."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -16,8 +16,15 @@ class Heard:
     end: TurnEnded
 
 
-async def heard(events: AsyncIterator[TurnEvent]) -> Heard:
-    """Follow a turn to its end and return what came."""
+async def heard(
+    events: AsyncIterator[TurnEvent], on_text: Callable[[str], None] | None = None
+) -> Heard:
+    """Follow a turn to its end and return what came.
+
+    Args:
+        events: Those of the turn.
+        on_text: Is given the text so far of the message that goes on, whenever some of it has come.
+    """
     messages: list[str] = []
     deltas: list[Delta] = []
     end: TurnEnded | None = None
@@ -28,6 +35,8 @@ async def heard(events: AsyncIterator[TurnEvent]) -> Heard:
             case Delta():
                 messages[-1] += event.text
                 deltas.append(event)
+                if on_text:
+                    on_text(messages[-1])
             case TurnEnded():
                 end = event
             case _:
