@@ -43,6 +43,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) -> 
     entry.async_on_unload(entry.add_update_listener(_async_entry_updated))
     await coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    # Now that its entities are there.
+    coordinator.notifier.async_release()
     return True
 
 

@@ -10,13 +10,14 @@ from homeassistant.core import HomeAssistant, callback
 from .agents import agents_of
 from .assist.agent import Agent, House
 from .assist.memory import Memory
-from .assist.phrases import async_phrases
+from .assist.phrases import async_phrases, async_texts
 from .assist.session_key import is_ours
 from .assist.speech import spoken
 from .const import CONF_AGENT_ID
 from .exceptions import async_sentence
 from .gateway.client import GatewayClient
 from .gateway.errors import AgentNotFoundError, GatewayError
+from .outbox.announcer import Announcer
 from .outbox.late_answers import Outbox
 from .outbox.notifier import Notifier
 from .outbox.open_requests import OpenRequests
@@ -57,7 +58,20 @@ class Household:
         self.requests = OpenRequests(
             hass, entry, client, is_ours=lambda key: is_ours(key, instance_id)
         )
-        self.notifier = Notifier(hass, entry, client, is_ours=lambda key: is_ours(key, instance_id))
+        self.notifier = Notifier(
+            hass,
+            entry,
+            client,
+            is_ours=lambda key: is_ours(key, instance_id),
+            agent_ids=lambda: [agent.data[CONF_AGENT_ID] for agent in agents_of(entry)],
+        )
+        self.announcer = Announcer(
+            hass,
+            entry,
+            speak=self._async_speak,
+            texts=lambda language: async_texts(hass, language, "common"),
+            agent_name=self._name_of_agent,
+        )
         self.agents: dict[str, Agent] = {}
         """By the id of their subentry."""
 
@@ -82,6 +96,11 @@ class Household:
         return self.agents.get(chosen or "")
 
     @callback
+    def agent_of(self, agent_id: str) -> Agent | None:
+        """Return an agent by the gateway's id, if it is one of this entry."""
+        return next((each for each in self.agents.values() if each.agent_id == agent_id), None)
+
+    @callback
     def async_update(self) -> None:
         """Bring in agents that were added to the entry, and let those go that were removed."""
         subentries = {subentry.subentry_id: subentry for subentry in agents_of(self._entry)}
@@ -102,6 +121,7 @@ class Household:
         """Go on with the answers that are owed, and tell what happens on the gateway."""
         await self.outbox.async_start()
         self.requests.async_start()
+        self.announcer.async_start(self.notifier.async_subscribe)
         await self.notifier.async_start()
 
     async def async_stop(self) -> None:
@@ -109,6 +129,7 @@ class Household:
         await asyncio.gather(*(agent.async_leave() for agent in self.agents.values()))
         await self.outbox.async_stop()
         await self.notifier.async_stop()
+        await self.announcer.async_stop()
         self.requests.async_stop()
         await self.memory.async_stop()
 
@@ -117,7 +138,7 @@ class Household:
             self._on_agent_missing()
         return await async_sentence(self._hass, language, error)
 
-    # for the outbox
+    # for the outbox and the announcer
 
     async def _async_speak(self, text: str, language: str) -> str:
         return spoken(text, (await async_phrases(self._hass, language)).words)
@@ -135,3 +156,8 @@ class Household:
     def _name_of(self, subentry_id: str) -> str:
         agent = self.agents.get(subentry_id)
         return agent.name if agent is not None else ""
+
+    @callback
+    def _name_of_agent(self, agent_id: str) -> str | None:
+        agent = self.agent_of(agent_id)
+        return agent.name if agent is not None else None

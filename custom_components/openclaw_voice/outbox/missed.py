@@ -1,0 +1,163 @@
+"""Looks for what happened while nobody listened: what is to be surfaced, in order of time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+import logging
+from typing import Final
+
+from ..gateway.client import GatewayClient
+from ..gateway.errors import GatewayError, RequestError
+from ..gateway.heartbeat import Heartbeat
+from .notification import Notification
+from .notifications import (
+    is_for_us,
+    of_approval,
+    of_heartbeat,
+    of_job,
+    of_message,
+    of_question,
+    with_full_text,
+)
+
+_LOGGER = logging.getLogger(__name__)
+
+SEARCH_LIMIT: Final = 60.0
+"""Seconds for all of it."""
+
+HEARTBEAT_LIMIT: Final = 3.0
+"""Seconds to wait for the full text of a heartbeat; its beginning is known."""
+
+MAX_JOBS: Final = 500
+"""Runs of scheduled jobs, the newest ones."""
+
+MAX_SESSIONS: Final = 20
+"""Conversations of ours that are read, those that were used last."""
+
+MAX_MESSAGES: Final = 100
+"""Messages of one conversation, the newest ones."""
+
+MAX_REQUESTS: Final = 100
+"""Approvals and questions each, the newest ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """What was found."""
+
+    notifications: tuple[Notification, ...]
+    """The oldest first. Some may have been surfaced before."""
+
+    is_complete: bool
+    """Whether all could be asked for; if not, it is to be done again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Search:
+    """One round of questions to the gateway."""
+
+    client: GatewayClient
+    since: datetime
+    is_ours: Callable[[str], bool]
+    agent_ids: Sequence[str]
+    found: list[Notification | None] = field(default_factory=list)
+    is_complete: bool = True
+
+    async def run(self) -> None:
+        """Ask for everything; what one question comes to does not concern the others."""
+        parts = (self._jobs, self._messages, self._approvals, self._questions, self._heartbeat)
+        try:
+            async with asyncio.timeout(SEARCH_LIMIT):
+                for part in parts:
+                    await self._try(part)
+        except TimeoutError:
+            self.is_complete = False
+
+    async def _try(self, part: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await part()
+        except RequestError as err:
+            # Refused for good, as for want of a right: asking again would not help.
+            self.is_complete = self.is_complete and err.retry_after is None
+            _LOGGER.debug("What was missed is not told: %s", err.code)
+        except GatewayError:
+            self.is_complete = False
+
+    async def _jobs(self) -> None:
+        runs = await self.client.cron.runs(self.since)
+        self.found += [of_job(run) for run in runs[-MAX_JOBS:]]
+
+    async def _messages(self) -> None:
+        used = [
+            session.key
+            for session in await self.client.sessions.list()
+            if self.is_ours(session.key) and (session.updated or self.since) >= self.since
+        ]
+        for key in used[:MAX_SESSIONS]:
+            messages = await self.client.unasked.since(key, self.since)
+            self.found += [of_message(message) for message in messages[-MAX_MESSAGES:]]
+
+    async def _approvals(self) -> None:
+        approvals = await self.client.approvals.list()
+        self.found += [of_approval(approval) for approval in approvals[-MAX_REQUESTS:]]
+
+    async def _questions(self) -> None:
+        questions = await self.client.questions.list()
+        self.found += [of_question(question) for question in questions[-MAX_REQUESTS:]]
+
+    async def _heartbeat(self) -> None:
+        heartbeat = await self.client.heartbeat.last()
+        if heartbeat is not None and heartbeat.at > self.since:
+            notification = of_heartbeat(heartbeat)
+            if notification is not None:
+                self.found.append(
+                    await async_with_full_text(self.client, notification, heartbeat, self.agent_ids)
+                )
+
+
+async def async_missed(
+    client: GatewayClient,
+    *,
+    since: datetime,
+    floor: datetime,
+    is_ours: Callable[[str], bool],
+    agent_ids: Sequence[str],
+) -> Missed:
+    """Ask the gateway for what can have been missed.
+
+    Args:
+        client: The client.
+        since: From when on something can be missing (UTC).
+        floor: What is not younger is left out, also what still waits for people (UTC).
+        is_ours: Whether a session, by its key, belongs to this Home Assistant.
+        agent_ids: Whose heartbeats are completed.
+    """
+    search = _Search(client=client, since=since, is_ours=is_ours, agent_ids=agent_ids)
+    await search.run()
+    found = {
+        notification.id: notification
+        for notification in search.found
+        if notification is not None
+        and notification.time > floor
+        and is_for_us(notification, is_ours)
+    }
+    return Missed(
+        notifications=tuple(sorted(found.values(), key=lambda notification: notification.time)),
+        is_complete=search.is_complete,
+    )
+
+
+async def async_with_full_text(
+    client: GatewayClient,
+    notification: Notification,
+    heartbeat: Heartbeat,
+    agent_ids: Iterable[str],
+) -> Notification:
+    """Return a heartbeat with all that was said, or as it is when that cannot be had in time."""
+    try:
+        async with asyncio.timeout(HEARTBEAT_LIMIT):
+            whole = await client.heartbeat.full_text(heartbeat, agent_ids)
+    except GatewayError, TimeoutError:
+        return notification
+    return notification if whole is None else with_full_text(notification, whole)
