@@ -65,6 +65,8 @@ def introduce(
         Expect("sessions.list", reply={"sessions": []}),
         Expect("usage.cost", reply=usage_cost()),
         Expect("cron.list", reply={"jobs": []}),
+        Expect("cron.runs", reply={"entries": [], "total": 0, "hasMore": False}),
+        Expect("last-heartbeat", reply={}),
         Expect("exec.approval.list", reply=[]),
         Expect("plugin.approval.list", reply=[]),
         Expect("question.list", reply={"questions": []}),
