@@ -14,6 +14,7 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     ConfigSubentryData,
     ConfigSubentryFlow,
+    OptionsFlow,
 )
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import callback
@@ -34,6 +35,7 @@ from .first_contact import Welcome
 from .flow_input import InvalidInputError, TypedSecret, read_address, read_secret
 from .gateway.models import AgentInfo, AgentList
 from .gateway_url import address_of, host_of, without_query
+from .notification_flow import NotificationOptionsFlow
 from .pending_keys import async_pending_keys
 
 _ADDRESS_FIELD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.TEXT))
@@ -72,6 +74,13 @@ class OpenClawConfigFlow(ConnectFlow, domain=DOMAIN):
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Further agents are added as subentries."""
         return {SUBENTRY_AGENT: AgentSubentryFlow}
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Who is told what the gateway says on its own."""
+        return NotificationOptionsFlow()
 
     # the doors
 

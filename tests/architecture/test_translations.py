@@ -21,7 +21,13 @@ from custom_components.openclaw_voice.connect_flow import NO_DEVICE_TOKEN
 from custom_components.openclaw_voice.exceptions import _RUN_FAILURES, INPUT_ERRORS
 from custom_components.openclaw_voice.gateway.models import ModelInfo
 from custom_components.openclaw_voice.gateway.questions import AnswerProblem
+from custom_components.openclaw_voice.notification_flow import notification_schema
 from custom_components.openclaw_voice.outbox.notification import NotificationKind
+from custom_components.openclaw_voice.outbox.notification_options import (
+    NOTIFICATION_OPTION_NAMES,
+    NotificationOptions,
+)
+from custom_components.openclaw_voice.outbox.wording import PREFIX, SLUGS
 
 from .source import FILES, ROOT, load_json, nodes
 from .test_errors import CLASSES
@@ -220,6 +226,27 @@ def test_every_option_of_an_agent_has_its_texts() -> None:
     assert {name: part["data"].keys() for name, part in sections.items()} == shown
     assert all(part["name"] for part in sections.values())
     assert sorted(field for part in shown.values() for field in part) == sorted(OPTION_NAMES)
+
+
+def test_every_option_of_an_entry_has_its_texts() -> None:
+    """In the section it is shown in, with what it means."""
+    form = EN["options"]["step"]["init"]
+    assert EN["options"]["step"].keys() == literals_of_keyword("notification_flow.py", "step_id")
+    shown = {
+        str(name): {str(field) for field in part.schema.schema}
+        for name, part in notification_schema(NotificationOptions()).schema.items()
+    }
+    for texts in ("data", "data_description"):
+        assert {name: part[texts].keys() for name, part in form["sections"].items()} == shown
+    assert all(part["name"] for part in form["sections"].values())
+    fields = sorted(field for part in shown.values() for field in part)
+    assert fields == sorted(NOTIFICATION_OPTION_NAMES)
+    assert EN["options"]["error"].keys() == errors_named("notification_flow.py")
+
+
+def test_notifications_are_told_in_texts_there_are() -> None:
+    """And no text is left that nobody says."""
+    assert {slug for slug in EN["common"] if slug.startswith(PREFIX)} == set(SLUGS)
 
 
 def test_every_choice_has_a_text() -> None:

@@ -17,7 +17,8 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
 from .late_answer import cut
-from .queue import FALLBACK_LIFETIME, Message, Progress, Waiting, route
+from .queue import ENDS, FALLBACK_LIFETIME, Message, Progress, Waiting, route
+from .replies import Replies
 from .satellite_queue import SatelliteQueue
 from .satellites import Satellites
 
@@ -56,6 +57,9 @@ class Delivery:
 
     def __init__(self, hass: HomeAssistant) -> None:
         """Nothing is said before the first message."""
+        self.replies: Final = Replies()
+        """Who is expected to answer what; whoever sends a message that listens tells."""
+
         self._hass = hass
         self._satellites = Satellites(hass)
         self._errands: dict[str, _Errand] = {}
@@ -177,7 +181,7 @@ class Delivery:
             except Exception:
                 # Whoever does not listen must not keep others from being heard.
                 _LOGGER.exception("Nobody took note of a message that is %s", progress)
-        if progress in {Progress.HEARD, Progress.UNHEARD}:
+        if progress in ENDS:
             self._errands.pop(message.id, None)
 
 

@@ -382,7 +382,7 @@ class Outbox:
                 answer = replace(answer, is_speaking=True)
             case Progress.WAITING:
                 answer = replace(answer, is_speaking=False)
-            case Progress.HEARD:
+            case Progress.HEARD | Progress.ASKED:
                 answer = settled(answer, LateStatus.DELIVERED)
             case Progress.UNHEARD:
                 answer = settled(answer, LateStatus.UNHEARD)

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from .quiet_hours import QuietHours
+
 LIFETIME: Final = timedelta(hours=1)
 """How long a message waits for the satellite it is for."""
 
@@ -29,7 +31,10 @@ MAX_TRIES: Final = 3
 """So often a satellite may fail before a message goes elsewhere."""
 
 MAX_WAITING: Final = 50
-"""So many messages wait for one satellite; the oldest goes elsewhere for a new one."""
+"""So many messages wait for one satellite; the oldest goes elsewhere for a new one.
+
+What nobody has asked for goes before what was promised.
+"""
 
 MAX_MERGED: Final = 2_000
 """Characters that are said in one announcement, unless a single message is longer."""
@@ -68,6 +73,15 @@ class Message:
     expires: datetime
     """When the fallback gets it (UTC)."""
 
+    quiet: QuietHours | None = None
+    """When it must not be said aloud: then it waits."""
+
+    listens: bool = False
+    """The satellite listens for a reply once it has said it, if it can."""
+
+    is_owed: bool = True
+    """Somebody has asked for it."""
+
 
 class Progress(StrEnum):
     """What becomes of a message."""
@@ -79,7 +93,14 @@ class Progress(StrEnum):
     """It was not said after all, and waits again."""
 
     HEARD = "heard"
+    ASKED = "asked"
+    """It was heard, and the satellite listens for a reply."""
+
     UNHEARD = "unheard"
+
+
+ENDS: Final = frozenset({Progress.HEARD, Progress.ASKED, Progress.UNHEARD})
+"""Nothing comes after these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +121,9 @@ class Satellite:
 
     is_there: bool
     can_announce: bool = True
+    can_listen: bool = False
+    """Whether it can listen after an announcement."""
+
     idle_since: datetime | None = None
     """None while it is busy or not there (UTC)."""
 
@@ -116,6 +140,9 @@ class Decision:
 
     say: tuple[Waiting, ...] = ()
     """To be said now, together."""
+
+    listens: bool = False
+    """It listens afterwards."""
 
     wake_at: datetime | None = None
     """When to decide again, unless the satellite changes before (UTC)."""
@@ -143,14 +170,22 @@ def decide(
     left = [each for each in waiting if each not in given_up]
     surplus = len(left) - MAX_WAITING
     if surplus > 0:
-        given_up, left = (*given_up, *left[:surplus]), left[surplus:]
+        pushed_out = sorted(left, key=lambda each: each.message.is_owed)[:surplus]
+        given_up = (*given_up, *pushed_out)
+        left = [each for each in left if each not in pushed_out]
     if not left:
         return Decision(given_up=given_up)
     ready_at = _ready_at(satellite, not_before)
-    if ready_at is not None and ready_at <= now:
-        return Decision(given_up=given_up, say=_said_together(left))
-    first_end = min(each.until for each in left)
-    return Decision(given_up=given_up, wake_at=min(ready_at or first_end, first_end))
+    quiet = {each.message.id: _quiet_until(each, now) for each in left}
+    loud = [each for each in left if quiet[each.message.id] is None]
+    if loud and ready_at is not None and ready_at <= now:
+        said = _said_together(loud)
+        listens = said[0].message.listens and satellite.can_listen
+        return Decision(given_up=given_up, say=said, listens=listens)
+    changes = [each.until for each in left] + [end for end in quiet.values() if end is not None]
+    if loud and ready_at is not None:
+        changes.append(ready_at)
+    return Decision(given_up=given_up, wake_at=min(changes))
 
 
 def is_ready(satellite: Satellite, now: datetime) -> bool:
@@ -195,11 +230,20 @@ def _ready_at(satellite: Satellite, not_before: datetime | None) -> datetime | N
     return ready_at if not_before is None else max(ready_at, not_before)
 
 
+def _quiet_until(waiting: Waiting, now: datetime) -> datetime | None:
+    quiet = waiting.message.quiet
+    return None if quiet is None else quiet.end_after(now)
+
+
 def _said_together(waiting: Sequence[Waiting]) -> tuple[Waiting, ...]:
-    """Return as many from the front as fit into one announcement; at least one."""
+    """Return as many from the front as fit into one announcement; at least one.
+
+    Nobody is listened to after a message that wants no reply because of one that does.
+    """
     length = 0
     for index, each in enumerate(waiting):
         length += len(each.message.spoken)
-        if length > MAX_MERGED and index:
+        is_alike = each.message.listens == waiting[0].message.listens
+        if index and (length > MAX_MERGED or not is_alike):
             return tuple(waiting[:index])
     return tuple(waiting)

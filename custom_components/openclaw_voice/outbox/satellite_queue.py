@@ -18,6 +18,7 @@ from homeassistant.util import dt as dt_util
 
 from .queue import (
     RETRY_WAIT,
+    Decision,
     Message,
     Progress,
     Waiting,
@@ -32,6 +33,7 @@ from .satellites import SATELLITE, Satellites
 _LOGGER = logging.getLogger(__name__)
 
 ANNOUNCE: Final = "announce"
+START_CONVERSATION: Final = "start_conversation"
 
 
 class SatelliteQueue:
@@ -101,50 +103,68 @@ class SatelliteQueue:
         if decision.say:
             self._saying = decision.say
             self._hass.async_create_background_task(
-                self._async_say(decision.say), f"announcement on {self._entity_id}"
+                self._async_say(decision), f"announcement on {self._entity_id}"
             )
         elif decision.wake_at is not None:
             self._timer = async_track_point_in_utc_time(self._hass, self._go_on, decision.wake_at)
         for each in decision.given_up:
             self._on_given_up(each.message)
 
-    async def _async_say(self, said: Sequence[Waiting]) -> None:
+    async def _async_say(self, decision: Decision) -> None:
         """Say messages together, and note what became of them."""
+        said = decision.say
         messages = [each.message for each in said]
         for message in messages:
             await self._on_progress(message, Progress.SPEAKING)
-        left = await self._async_announce(said)
-        progress = Progress.WAITING if left else Progress.HEARD
+        progress, left = await self._async_announce(said, listens=decision.listens)
         for message in messages:
             await self._on_progress(message, progress)
         self._waiting = [*left, *(each for each in self._waiting if each not in said)]
         self._saying = ()
         self._go_on()
 
-    async def _async_announce(self, said: Sequence[Waiting]) -> tuple[Waiting, ...]:
-        """Announce messages; return what still has to be said."""
+    async def _async_announce(
+        self, said: Sequence[Waiting], *, listens: bool
+    ) -> tuple[Progress, tuple[Waiting, ...]]:
+        """Announce messages; return what became of them, and what still has to be said."""
         if not is_ready(self._satellites.now(self._entity_id), dt_util.utcnow()):
-            return tuple(said)  # It was used while this was noted.
+            return Progress.WAITING, tuple(said)  # It was used while this was noted.
         text = announcement([each.message for each in said])
         try:
             async with asyncio.timeout(announce_limit(text)):
-                await self._hass.services.async_call(
-                    SATELLITE,
-                    ANNOUNCE,
-                    {ATTR_ENTITY_ID: self._entity_id, "message": text},
-                    blocking=True,
-                )
+                if listens and await self._async_ask(text):
+                    return Progress.ASKED, ()
+                await self._async_call(ANNOUNCE, message=text)
         except TimeoutError:
             # It may have been heard: whoever gets it next may read it again, nobody hears it twice.
             _LOGGER.warning("%s does not say when an announcement has ended", self._entity_id)
-            return failed_to_say(said, is_final=True)
+            return Progress.WAITING, failed_to_say(said, is_final=True)
         except Exception as err:  # noqa: BLE001  satellites of other integrations raise what they like
             if self._satellites.now(self._entity_id).idle_since is None:
-                return tuple(said)  # Somebody else has just begun to use it.
+                return Progress.WAITING, tuple(said)  # Somebody else has just begun to use it.
             _LOGGER.warning("%s cannot announce: %s", self._entity_id, type(err).__name__)
             self._not_before = dt_util.utcnow() + RETRY_WAIT
-            return failed_to_say(said)
-        return ()
+            return Progress.WAITING, failed_to_say(said)
+        return Progress.HEARD, ()
+
+    async def _async_ask(self, text: str) -> bool:
+        """Say a text and listen; return False when it must be announced instead."""
+        try:
+            await self._async_call(START_CONVERSATION, start_message=text)
+        except TimeoutError:
+            raise  # It may have been heard.
+        except Exception as err:
+            if self._satellites.now(self._entity_id).idle_since is None:
+                raise
+            # The built-in agent of Home Assistant, for instance, takes no replies.
+            _LOGGER.info("%s cannot listen for a reply: %s", self._entity_id, type(err).__name__)
+            return False
+        return True
+
+    async def _async_call(self, service: str, **data: str) -> None:
+        await self._hass.services.async_call(
+            SATELLITE, service, {ATTR_ENTITY_ID: self._entity_id, **data}, blocking=True
+        )
 
     def _listen(self) -> None:
         self._listeners = [self._satellites.async_subscribe(self._entity_id, self._go_on)]

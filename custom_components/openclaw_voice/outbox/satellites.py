@@ -22,6 +22,9 @@ SATELLITE: Final = "assist_satellite"
 CAN_ANNOUNCE: Final = 1
 """Source: `AssistSatelliteEntityFeature.ANNOUNCE` of Home Assistant."""
 
+CAN_LISTEN: Final = 2
+"""Source: the same, `START_CONVERSATION`."""
+
 IDLE: Final = "idle"
 _IN_A_TURN: Final = frozenset({"listening", "processing"})
 """Source: `AssistSatelliteState` of Home Assistant."""
@@ -46,9 +49,11 @@ class Satellites:
         state = self._hass.states.get(entity_id)
         if state is None or state.state == STATE_UNAVAILABLE:
             return Satellite(is_there=False)
+        features = state.attributes.get(ATTR_SUPPORTED_FEATURES, 0)
         return Satellite(
             is_there=True,
-            can_announce=bool(state.attributes.get(ATTR_SUPPORTED_FEATURES, 0) & CAN_ANNOUNCE),
+            can_announce=bool(features & CAN_ANNOUNCE),
+            can_listen=bool(features & CAN_LISTEN),
             idle_since=state.last_changed if state.state == IDLE else None,
             is_cut_off=entity_id in self._cut_off,
         )

@@ -1,0 +1,339 @@
+"""Takes notifications to people without an automation: aloud, to their devices, in Home Assistant.
+
+What is told whom is in `notification_options`, in which words in `wording`, when it is said in
+`queue`. A notification that comes while nobody is to be told is not told later.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+import logging
+from typing import Any, Final
+
+from homeassistant.components import persistent_notification
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.util import dt as dt_util
+
+from .delivery import async_delivery
+from .notification import Notification, NotificationKind
+from .notification_options import REPLY_KINDS, NotificationOptions
+from .queue import ENDS, Message, Progress
+from .replies import Expected
+from .wording import with_end, wording
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_PENDING: Final = 200
+"""So many notifications wait to be put into words; for one more the oldest is not told."""
+
+MAX_SHOWN: Final = 50
+"""So many notifications of an entry are shown in Home Assistant; for one more the oldest goes."""
+
+_RESOLVED: Final = {
+    NotificationKind.APPROVAL_RESOLVED: ("approval", "approval_id"),
+    NotificationKind.QUESTION_ANSWERED: ("question", "question_id"),
+}
+"""What is over with them: how its id begins, and where the rest of it is."""
+
+_WAITING_FOR_PEOPLE: Final = frozenset(
+    {NotificationKind.APPROVAL_REQUESTED, NotificationKind.QUESTION_ASKED}
+)
+
+type Subscribe = Callable[[Callable[[Notification], None]], CALLBACK_TYPE]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What a satellite is to say, until it has."""
+
+    notification: Notification
+    satellite_id: str
+    message: Message
+    expected: Expected | None
+    """The reply that may come to it."""
+
+
+class Announcer:
+    """Tells people what the gateway and the agents of one entry say on their own."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        *,
+        speak: Callable[[str, str], Awaitable[str]],
+        texts: Callable[[str], Awaitable[Mapping[str, str]]],
+        agent_name: Callable[[str], str | None],
+    ) -> None:
+        """Nothing happens before `async_start`.
+
+        Args:
+            hass: Home Assistant.
+            entry: Its options say who is told what; owns the task.
+            speak: What an agent wrote, and its language -> what may be said.
+            texts: A language -> the texts of `wording.SLUGS`, by slug.
+            agent_name: The gateway's id of an agent -> its name; None when it is not one of those
+                that can be asked here.
+        """
+        self.ask_approval: Callable[[Notification, NotificationOptions], None] | None = None
+        """Asks satellites for an approval aloud, where the options want it; else it is announced."""
+
+        self._hass = hass
+        self._entry = entry
+        self._speak = speak
+        self._texts = texts
+        self._agent_name = agent_name
+        self._delivery = async_delivery(hass)
+        self._options = NotificationOptions.from_data(entry.options)
+        self._task: asyncio.Task[None] | None = None
+        self._pending: asyncio.Queue[tuple[Notification, bool]] = asyncio.Queue(MAX_PENDING)
+        """What has come, and whether people are to be told."""
+
+        self._told: dict[str, _Told] = {}
+        """What satellites have still to say, by the id of the message."""
+
+        self._shown: OrderedDict[str, CALLBACK_TYPE | None] = OrderedDict()
+        """What is shown in Home Assistant, the oldest first, with what ends its timer."""
+
+        self._endings: list[CALLBACK_TYPE] = []
+
+    @property
+    def options(self) -> NotificationOptions:
+        """Who is told what, now."""
+        return self._options
+
+    @callback
+    def async_start(self, subscribe: Subscribe) -> None:
+        """Tell people of every notification from now on; `subscribe` is the notifier's."""
+        self._task = self._entry.async_create_background_task(
+            self._hass, self._async_work(), f"{self._entry.domain} announcer"
+        )
+        self._endings = [
+            subscribe(self._on_notification),
+            self._entry.add_update_listener(self._async_on_update),
+        ]
+
+    async def async_stop(self) -> None:
+        """Tell nobody anything any more. Idempotent."""
+        endings, self._endings = self._endings, []
+        for end in endings:
+            end()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for message_id in tuple(self._told):
+            self._withdraw(message_id)
+        for stop_timer in self._shown.values():
+            if stop_timer is not None:
+                stop_timer()
+        self._shown.clear()
+        self._delivery.replies.forget(self._entry.entry_id)
+
+    @callback
+    def _on_notification(self, notification: Notification) -> None:
+        is_wanted = self._options.is_on and notification.kind in self._options.kinds
+        if not is_wanted and notification.kind not in _RESOLVED:
+            return
+        if self._pending.full():
+            self._pending.get_nowait()
+            _LOGGER.warning("Too many notifications at once; the oldest is told nobody")
+        self._pending.put_nowait((notification, is_wanted))
+
+    async def _async_work(self) -> None:
+        while True:
+            notification, is_wanted = await self._pending.get()
+            try:
+                self._settle(notification)
+                if is_wanted:
+                    await self._async_tell(notification)
+            except Exception as err:  # noqa: BLE001  one that fails must not keep back the others
+                _LOGGER.error("A notification is told nobody: %s", type(err).__name__)
+
+    async def _async_tell(self, notification: Notification) -> None:
+        """Tell people of a notification, wherever the options say now."""
+        language = self._hass.config.language
+        words = wording(
+            notification,
+            await self._texts(language),
+            agent=self._name_of(notification),
+            gateway=self._entry.title,
+        )
+        title = (await self._speak(words.title, language)).strip() or words.title
+        aloud = (await self._speak(words.aloud, language)).strip()
+        message = Message(
+            id=self._id_of(notification),
+            introduction=with_end(title, ":") if aloud else "",
+            next_introduction=with_end(title, ":") if aloud else "",
+            spoken=aloud or with_end(title, "."),
+            written=words.written,
+            title=words.title,
+            satellite_id=None,
+            expires=dt_util.utcnow(),
+            is_owed=False,
+        )
+        options = self._options
+        if options.persistent:
+            self._show(notification, message)
+        if options.notify:
+            sent = replace(message, id=f"{message.id}:notify", fallback=options.notify)
+            self._delivery.async_deliver(sent, self._async_on_progress)
+        is_approval = notification.kind is NotificationKind.APPROVAL_REQUESTED
+        if is_approval and options.asks_approvals and self.ask_approval is not None:
+            self.ask_approval(notification, options)
+            return
+        for satellite_id in options.satellites:
+            self._say(notification, satellite_id, message)
+
+    # aloud
+
+    def _say(self, notification: Notification, satellite_id: str, message: Message) -> None:
+        """Have a satellite say it, unless it is too old for that."""
+        options, now = self._options, dt_util.utcnow()
+        expires = _expires(notification, timedelta(minutes=options.expires), now)
+        if expires <= now:
+            return
+        expected = self._expected(notification, message) if options.listens else None
+        message = replace(
+            message,
+            id=f"{self._id_of(notification)}:{satellite_id}",
+            satellite_id=satellite_id,
+            expires=expires,
+            quiet=options.quiet_hours(dt_util.get_default_time_zone()),
+            listens=expected is not None,
+        )
+        self._told[message.id] = _Told(
+            notification=notification,
+            satellite_id=satellite_id,
+            message=message,
+            expected=expected,
+        )
+        self._delivery.async_deliver(message, self._async_on_progress)
+
+    def _expected(self, notification: Notification, message: Message) -> Expected | None:
+        """Return the reply that a notification may get; None when nobody could take it."""
+        agent_id = _agent_of(notification)
+        if notification.kind not in REPLY_KINDS or agent_id is None:
+            return None
+        if self._agent_name(agent_id) is None:
+            return None
+        key = notification.session_key
+        is_of_agent = key is not None and key.lower().startswith(f"agent:{agent_id}:".lower())
+        return Expected(
+            entry_id=self._entry.entry_id,
+            agent_id=agent_id,
+            session_key=key if is_of_agent else None,
+            said=f"{message.title}\n{notification.message}",
+        )
+
+    async def _async_on_progress(self, message_id: str, progress: Progress) -> None:
+        told = self._told.get(message_id)
+        if told is None:
+            return
+        if progress is Progress.ASKED and told.expected is not None:
+            self._delivery.replies.expect(told.satellite_id, told.expected, dt_util.utcnow())
+        if progress in ENDS:
+            del self._told[message_id]
+
+    async def _async_on_update(self, _: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+        """Follow the options: what still waits to be said waits as they say now."""
+        options = NotificationOptions.from_data(entry.options)
+        if options == self._options:
+            return
+        self._options = options
+        for message_id, told in tuple(self._told.items()):
+            if not self._withdraw(message_id):
+                continue  # It is being said.
+            if told.notification.kind in options.kinds and told.satellite_id in options.satellites:
+                self._say(told.notification, told.satellite_id, told.message)
+
+    def _withdraw(self, message_id: str) -> bool:
+        """Take back what a satellite is to say; False when it is being said."""
+        if not self._delivery.async_withdraw(message_id):
+            return False
+        self._told.pop(message_id, None)
+        return True
+
+    # shown
+
+    def _show(self, notification: Notification, message: Message) -> None:
+        """Show a notification in Home Assistant; one that waits for people only until it expires."""
+        self._hide(notification.id)
+        while len(self._shown) >= MAX_SHOWN:
+            self._hide(next(iter(self._shown)))
+        expires = _end_of(notification)
+        if expires is not None and expires <= dt_util.utcnow():
+            return
+        persistent_notification.async_create(
+            self._hass, message.written, message.title, self._shown_id(notification.id)
+        )
+
+        @callback
+        def expire(_: datetime) -> None:
+            self._shown[notification.id] = None
+            self._hide(notification.id)
+
+        job = HassJob(expire, cancel_on_shutdown=True)
+        self._shown[notification.id] = (
+            None if expires is None else async_track_point_in_utc_time(self._hass, job, expires)
+        )
+
+    def _hide(self, notification_id: str) -> None:
+        """Show a notification no more; also one that was shown before a restart of the entry."""
+        stop_timer = self._shown.pop(notification_id, None)
+        if stop_timer is not None:
+            stop_timer()
+        persistent_notification.async_dismiss(self._hass, self._shown_id(notification_id))
+
+    def _settle(self, notification: Notification) -> None:
+        """Forget what waited for people when this says that somebody has decided."""
+        if notification.kind not in _RESOLVED:
+            return
+        kind, field = _RESOLVED[notification.kind]
+        settled = f"{kind}:{notification.data.get(field)}"
+        self._hide(settled)
+        for message_id, told in tuple(self._told.items()):
+            if told.notification.id == settled:
+                self._withdraw(message_id)
+
+    # names
+
+    def _name_of(self, notification: Notification) -> str:
+        agent_id = _agent_of(notification)
+        if agent_id is None:
+            return self._entry.title
+        return self._agent_name(agent_id) or agent_id
+
+    def _id_of(self, notification: Notification) -> str:
+        """Return an id that no other entry uses."""
+        return f"{self._entry.entry_id}:{notification.id}"
+
+    def _shown_id(self, notification_id: str) -> str:
+        return f"{self._entry.domain}_{self._entry.entry_id}_{notification_id}"
+
+
+def _agent_of(notification: Notification) -> str | None:
+    """Return whose it is; its session tells, too."""
+    if notification.agent_id is not None or notification.session_key is None:
+        return notification.agent_id
+    kind, _, rest = notification.session_key.partition(":")
+    return (rest.partition(":")[0] or None) if kind == "agent" else None
+
+
+def _expires(notification: Notification, lifetime: timedelta, now: datetime) -> datetime:
+    """Return until when it may be said (UTC): not long after it happened, nor when it is over."""
+    # A gateway whose clock is ahead must not make it wait for longer.
+    expires = min(notification.time, now) + lifetime
+    end = _end_of(notification)
+    return expires if end is None else min(expires, end)
+
+
+def _end_of(notification: Notification) -> datetime | None:
+    """Return until when people can decide (UTC)."""
+    if notification.kind not in _WAITING_FOR_PEOPLE:
+        return None
+    end = dt_util.parse_datetime(str(notification.data.get("expires")))
+    return None if end is None else dt_util.as_utc(end)
