@@ -1,0 +1,78 @@
+"""Lines in the activity for what happens on a gateway."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from homeassistant.core import Event, HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.openclaw_voice import logbook
+from custom_components.openclaw_voice.const import DOMAIN, EVENT_NOTIFICATION
+from custom_components.openclaw_voice.outbox.notification import (
+    Notification,
+    NotificationKind,
+    event_data,
+)
+from tests.fakes.gateway import ScriptedGateway
+
+from .notifications import notification
+from .support import add_entry
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant, friendly: ScriptedGateway) -> MockConfigEntry:
+    """Return the entry of a gateway with one agent."""
+    return await add_entry(hass, friendly)
+
+
+def line(hass: HomeAssistant, data: Mapping[str, Any]) -> dict[str, str]:
+    """Return the line about an event."""
+    described: dict[str, Callable[[Event[Mapping[str, Any]]], dict[str, str]]] = {}
+
+    def describe(domain: str, event_type: str, call: Callable[[Any], dict[str, str]]) -> None:
+        assert domain == DOMAIN
+        described[event_type] = call
+
+    logbook.async_describe_events(hass, describe)
+    assert described.keys() == {EVENT_NOTIFICATION}
+    return described[EVENT_NOTIFICATION](Event(EVENT_NOTIFICATION, data))
+
+
+def line_of(hass: HomeAssistant, entry: MockConfigEntry, told: Notification) -> dict[str, str]:
+    """Return the line about a notification."""
+    return line(hass, event_data(told, entry_id=entry.entry_id))
+
+
+async def test_a_line_says_who_what_and_the_title(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """And nothing of the message."""
+    told = notification(NotificationKind.JOB_FINISHED)
+    assert line_of(hass, entry, told) == {
+        "name": "main",
+        "message": "Scheduled job finished: Garden",
+    }
+
+
+async def test_what_is_of_no_agent_is_of_the_gateway(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """A kind without a title stands alone."""
+    told = notification(NotificationKind.GATEWAY_STOPPING, agent_id=None, title="")
+    assert line_of(hass, entry, told) == {"name": entry.title, "message": "Gateway stopping"}
+    told = notification(NotificationKind.UPDATE_AVAILABLE, agent_id="unknown")
+    assert line_of(hass, entry, told)["name"] == entry.title
+
+
+async def test_old_lines_and_odd_ones_are_shown_all_the_same(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """The gateway was removed, or a later version knew another kind."""
+    assert line(hass, {"kind": "gossip", "entry_id": "gone", "title": None}) == {
+        "name": "OpenClaw",
+        "message": "gossip",
+    }
+    assert line(hass, {})["name"] == "OpenClaw"
