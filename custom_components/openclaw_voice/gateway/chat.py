@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 from .chat_run import ChatRun
 from .errors import GatewayError
 from .frames import GatewayEvent, as_text
+from .recent import Recent
 from .run_link import RunLink
 from .run_request import DETACHED, Attachment, Patience, RunMethod, RunRequest
+from .unasked_message import INJECTED
 
 if TYPE_CHECKING:
     from .client import GatewayClient
@@ -23,6 +25,9 @@ _LOGGER = logging.getLogger(__name__)
 
 ENDING_LIMIT: Final = 5.0
 """Seconds a new run waits for the end of those it interrupts, or that are being aborted."""
+
+MAX_FOLLOWED: Final = 1_000
+"""Ids of runs that are remembered after their end."""
 
 STOP_LIMIT: Final = 2.0
 """Seconds to abort what is attached when the client stops."""
@@ -44,6 +49,7 @@ class Chat:
         self._client = client
         self._runs: dict[str, ChatRun] = {}
         self._endings: set[_Ending] = set()
+        self._followed: Recent[None] = Recent(MAX_FOLLOWED)
 
     def start(
         self,
@@ -109,6 +115,10 @@ class Chat:
         """Number of runs that have not ended."""
         return len(set(self._runs.values()))
 
+    def has_followed(self, run_id: str) -> bool:
+        """Tell whether a run is, or was, one of ours: whatever it said was handed out."""
+        return run_id in self._runs or run_id in self._followed
+
     def take(self, event: GatewayEvent) -> None:
         """Give one `chat` or `agent` event to the run it belongs to, if it is one of ours."""
         run_id = as_text(event.payload.get("runId"))
@@ -123,11 +133,11 @@ class Chat:
 
     def register(self, run: ChatRun) -> None:
         """Route the frames of `run` to it. Before the request: frames may overtake it."""
-        self._runs[run.run_id] = run
+        self._route(run.run_id, run)
 
     def adopt(self, run_id: str, link: RunLink) -> None:
         """Route the frames of `run_id`, too, to the live run of `link`."""
-        self._runs[run_id] = self._runs[link.run_id]
+        self._route(run_id, self._runs[link.run_id])
 
     def others(self, link: RunLink) -> frozenset[str]:
         """Return the ids of the runs that are not the one of `link`."""
@@ -196,13 +206,19 @@ class Chat:
     def _ending_in(self, session_key: str) -> _Ending | None:
         return next((end for end in self._endings if end.run.session_key == session_key), None)
 
+    def _route(self, run_id: str, run: ChatRun) -> None:
+        self._runs[run_id] = run
+        self._followed.setdefault(run_id, None)
+
     def _adopter_of(self, run_id: str, event: GatewayEvent) -> ChatRun | None:
         """Return the interrupted run that the gateway continues as `run_id`."""
+        if run_id.startswith(INJECTED):
+            return None
         session_key = event.payload.get("sessionKey")
         for run in self._runs.values():
             link = run.link
             if link.awaits_continuation and run.session_key == session_key:
-                self._runs[run_id] = run
+                self._route(run_id, run)
                 link.continue_as(run_id)
                 return run
         return None

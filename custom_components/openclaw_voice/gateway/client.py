@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from .activity import Activity
 from .approvals import Approvals
+from .callbacks import call_safely
 from .chat import Chat
 from .connection import REQUEST_TIMEOUT, Connection
 from .cron import Cron
@@ -334,18 +335,11 @@ class GatewayClient:
         self._journal.note(datetime.now(UTC), snapshot.state, error)
         self._state_changed.set()
         for callback in tuple(self._state_subscribers):
-            _call(callback, self._snapshot)
+            call_safely(callback, self._snapshot)
 
     def _on_event(self, event: GatewayEvent) -> None:
         if event.name in _RUN_EVENTS:
             self.chat.take(event)
+            self.unasked.take(event)
         for callback in tuple(self._event_subscribers):
-            _call(callback, event)
-
-
-def _call[T](callback: Callable[[T], None], value: T) -> None:
-    try:
-        callback(value)
-    except Exception as err:  # noqa: BLE001 - one subscriber must not harm the others
-        # Without the traceback's values: an event may hold speech.
-        _LOGGER.error("A subscriber failed with %s", type(err).__name__)
+            call_safely(callback, event)

@@ -4,7 +4,7 @@ Source: gateway protocol 4, `cron` events, `cron.runs` and `cron.list`; measured
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Self
@@ -32,6 +32,12 @@ PAGE: Final = 200
 MAX_RUNS: Final = 1_000
 """Runs looked through after a long absence; older ones are not told any more."""
 
+MAX_LOOKUPS: Final = 50
+"""Runs whose name is looked for in their session, the newest: their jobs are gone."""
+
+PROMPT_ROWS: Final = 50
+"""Rows of a session in which what the job said is looked for."""
+
 SYSTEM_EVENT: Final = "systemEvent"
 """The kind of a job that puts a text before an agent, which answers with a heartbeat."""
 
@@ -50,7 +56,7 @@ class CronRun:
 
     job_id: str
     name: str
-    """What people call the job."""
+    """What people call the job; empty when it is gone and its name with it."""
 
     at: datetime
     """When it began (UTC); with `job_id` what tells this run from all others."""
@@ -111,7 +117,7 @@ class CronRun:
         error = _error_of(payload)
         return cls(
             job_id=job_id,
-            name=_name_of(job) or as_text(payload.get("jobName")) or job_id,
+            name=_name_of(job) or as_text(payload.get("jobName")) or "",
             at=at,
             ended=_end_of(payload, at),
             is_ok=_is_ok(payload, error),
@@ -145,7 +151,8 @@ class Cron:
         jobs = await self._jobs() if rows else NO_JOBS
         found = (CronRun.from_row(row, jobs) for row in rows)
         runs = [run for run in found if run is not None and (run.ended or run.at) > since]
-        return tuple(sorted(runs, key=lambda run: run.ended or run.at))
+        named = [await self._named(run) for run in runs[:MAX_LOOKUPS]] + runs[MAX_LOOKUPS:]
+        return tuple(sorted(named, key=lambda run: run.ended or run.at))
 
     async def next_job(self) -> NextJob | None:
         """Return the next of the jobs people have made, None when none is planned."""
@@ -157,6 +164,20 @@ class Cron:
             if (at := _next_of(job)) is not None and at > now
         ]
         return min(planned, key=lambda job: job.at, default=None)
+
+    async def _named(self, run: CronRun) -> CronRun:
+        """Return a run with the name of its job, if that is gone; its session has it."""
+        if run.name or run.is_system or run.session_key is None:
+            return run
+        params = {"sessionKey": run.session_key, "limit": PROMPT_ROWS}
+        history = await self._requester.request("chat.history", params)
+        for row in map(as_object, as_list(history.get("messages"))):
+            prompt = as_object(row.get("provenance"))
+            if prompt.get("sourceTool") == "cron" and prompt.get("jobId") == run.job_id:
+                prefix = as_text(prompt.get("sourcePromptPrefix")) or ""
+                name = prefix.removeprefix(f"[cron:{run.job_id}").removesuffix("]").strip()
+                return replace(run, name=name)
+        return run
 
     async def _rows(self, since: datetime) -> list[JsonObject]:
         """Return the newest rows, until one is older than `since`."""

@@ -51,7 +51,7 @@ class Heartbeat:
     """Seconds."""
 
     agent_id: str | None = None
-    """The gateway 2026.9.6 does not tell it; `Heartbeats.find_agent` looks for it."""
+    """The gateway 2026.9.6 does not tell it; `Heartbeats.full_text` finds it out."""
 
     @property
     def has_text(self) -> bool:
@@ -99,4 +99,31 @@ class Heartbeats:
         self, heartbeat: Heartbeat, agent_ids: Iterable[str]
     ) -> HeartbeatText | None:
         """Find out which of the agents said it, and all of it; None when none of them did."""
-        raise NotImplementedError
+        for agent_id in agent_ids:
+            key = f"agent:{agent_id}:main"
+            params = {"sessionKey": key, "limit": ROWS, "maxChars": HISTORY_CHARACTERS}
+            history = await self._requester.request("chat.history", params)
+            text = _said_in(history, heartbeat)
+            if text is not None:
+                return HeartbeatText(agent_id=agent_id, session_key=key, text=text)
+        return None
+
+
+def _said_in(history: JsonObject, heartbeat: Heartbeat) -> str | None:
+    """Return the text of the last message that begins like a heartbeat, at its time."""
+    earliest = heartbeat.at - timedelta(seconds=heartbeat.duration) - TOLERANCE
+    latest = heartbeat.at + TOLERANCE
+    rows = map(as_object, reversed(as_list(history.get("messages"))))
+    for message in map(SessionMessage.from_payload, rows):
+        if message is None or message.role is not MessageRole.ASSISTANT or message.at is None:
+            continue
+        is_then = earliest <= message.at <= latest
+        if is_then and _begins_with(message.text, heartbeat.text):
+            return message.text
+    return None
+
+
+def _begins_with(text: str, preview: str) -> bool:
+    # The gateway may join lines in a preview, and end it with a sign that it is cut.
+    wanted = " ".join(preview.rstrip("\u2026. ").split())
+    return " ".join(text.split()).startswith(wanted)

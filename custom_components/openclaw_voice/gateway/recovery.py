@@ -74,7 +74,7 @@ def trace_run(
 
     `others` are the ids of runs that belong to somebody else, and so continue nothing of ours.
     """
-    active = [active_id for active_id in _active_runs(history) if active_id not in others]
+    active = [active_id for active_id in active_runs(history) if active_id not in others]
     rows = [as_object(row) for row in as_list(history.get("messages"))]
     current = run_id
     while current not in active:
@@ -137,7 +137,8 @@ def _continuation(row: JsonObject) -> str | None:
     return key.removesuffix(_USER_KEY) if key.endswith(_USER_KEY) else None
 
 
-def _active_runs(history: JsonObject) -> list[str]:
+def active_runs(history: JsonObject) -> list[str]:
+    """Return the ids of the runs that go on in the session of a history."""
     in_flight = as_text(as_object(history.get("inFlightRun")).get("runId"))
     listed = as_list(as_object(history.get("sessionInfo")).get("activeRunIds"))
     return [run_id for run_id in (in_flight, *listed) if isinstance(run_id, str)]

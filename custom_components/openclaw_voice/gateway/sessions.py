@@ -101,7 +101,7 @@ class SessionMessage:
             return None
         if as_object(row.get("provenance")).get("kind") == INTERNAL:
             return None
-        text, _ = split_media(_text_of(row.get("content")))
+        text, _ = split_media(text_of(row.get("content")))
         if not text.strip():
             return None
         return cls(role=role, text=text, at=moment(row.get("timestamp")), run_id=_run_of(row))
@@ -156,7 +156,8 @@ def agent_of(key: str) -> str | None:
     return rest.partition(":")[0] or None if prefix == "agent" else None
 
 
-def _text_of(content: object) -> str:
+def text_of(content: object) -> str:
+    """Return the text of a message: a string, or that of its blocks."""
     if (text := as_text(content)) is not None:
         return text
     blocks = map(as_object, as_list(content))

@@ -1,0 +1,15 @@
+"""Calls what others have subscribed, so that their mistakes stay theirs."""
+
+from collections.abc import Callable
+import logging
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def call_safely[**P](callback: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Call a subscriber; one that fails is logged, and harms nobody else."""
+    try:
+        callback(*args, **kwargs)
+    except Exception as err:  # noqa: BLE001 - one subscriber must not harm the others
+        # Without the traceback's values: an event may hold speech.
+        _LOGGER.error("A subscriber failed with %s", type(err).__name__)
