@@ -64,8 +64,11 @@ CONNECTION_ERRORS: Final = sorted(
 INPUT_ERRORS: Final = frozenset(
     {
         "agent_not_loaded",
+        "gateway_not_loaded",
+        "no_gateway",
         "no_scope",
         "no_such_agent",
+        "no_such_gateway",
         "no_such_late_answer",
         "no_such_person",
         "no_such_place",

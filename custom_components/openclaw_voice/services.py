@@ -19,6 +19,7 @@ from homeassistant.core import (
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 import voluptuous as vol
 
+from . import request_services
 from .assist.agent import Agent
 from .assist.ask import Answer, ask
 from .assist.media import MEDIA_ID, MEDIA_TYPE, async_fetch, pictured_entity
@@ -149,6 +150,7 @@ def async_register(hass: HomeAssistant) -> None:
         {vol.Optional(ATTR_MESSAGE, default=TEST_MESSAGE): _TEXT},
         SupportsResponse.ONLY,
     )
+    request_services.async_register(hass)
 
 
 def _agent_call(call: ServiceCall) -> AgentCall:

@@ -126,6 +126,16 @@ class OpenRequests:
 
         return unsubscribe
 
+    async def async_pending(self) -> tuple[OpenRequest, ...]:
+        """Return what waits, once that is certain.
+
+        Raises:
+            NotConnectedError, RequestTimeoutError: It is not known.
+        """
+        await self._async_listed()
+        self._expire(dt_util.utcnow())
+        return self.pending
+
     async def async_resolve(self, approval_id: str, decision: str) -> Approval:
         """Decide an approval; it is over then. Return it.
 
@@ -177,18 +187,19 @@ class OpenRequests:
 
     async def _async_find(self, request_id: str) -> OpenRequest | None:
         """Return one that waits; None only when it is certain that it does not."""
-        if (request := self._requests.get(request_id)) is None:
-            _ = self._client.connection  # Raises when there is none.
-            try:
-                async with asyncio.timeout(LIST_LIMIT):
-                    await self._listed.wait()
-            except TimeoutError:
-                raise RequestTimeoutError("what waits is not known yet") from None
-            request = self._requests.get(request_id)
-        if request is not None and request.expires <= dt_util.utcnow():
-            self._expire(dt_util.utcnow())
-            return None
-        return request
+        if self._requests.get(request_id) is None:
+            await self._async_listed()
+        self._expire(dt_util.utcnow())
+        return self._requests.get(request_id)
+
+    async def _async_listed(self) -> None:
+        """Wait until it is known what waits."""
+        _ = self._client.connection  # Raises when there is none.
+        try:
+            async with asyncio.timeout(LIST_LIMIT):
+                await self._listed.wait()
+        except TimeoutError:
+            raise RequestTimeoutError("what waits is not known yet") from None
 
     async def _async_end(self, request_id: str, sending: Awaitable[None]) -> None:
         """Send an answer. The request is over then, also when somebody was faster."""
@@ -271,8 +282,11 @@ class OpenRequests:
             self._changed()
 
     @callback
-    def _expire(self, now: datetime) -> None:
+    def _on_expiry(self, now: datetime) -> None:
         self._stop_timer = None
+        self._expire(now)
+
+    def _expire(self, now: datetime) -> None:
         if self._requests.expire(now):
             self._changed()
 
@@ -286,4 +300,4 @@ class OpenRequests:
             self._stop_timer()
             self._stop_timer = None
         if at is not None:
-            self._stop_timer = async_track_point_in_utc_time(self._hass, self._expire, at)
+            self._stop_timer = async_track_point_in_utc_time(self._hass, self._on_expiry, at)

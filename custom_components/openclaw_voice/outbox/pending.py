@@ -22,7 +22,7 @@ QUESTION: Final = "question"
 
 def kind_of(request: OpenRequest) -> str:
     """Return what a request is, as automations name it: the kind of an approval, or a question."""
-    return QUESTION if isinstance(request, AgentQuestion) else f"{request.kind}_approval"
+    return QUESTION if isinstance(request, AgentQuestion) else request.kind.value
 
 
 class Pending:
