@@ -6,10 +6,7 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    mock_restore_cache_with_extra_data,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.openclaw_voice.outbox.notification import (
     MAX_EVENT_TEXT,
@@ -153,24 +150,16 @@ async def test_what_was_said_is_not_recorded(hass: HomeAssistant, entry: MockCon
         assert {"title", "message", "data"} <= info["unrecorded_attributes"]
 
 
-async def test_the_last_one_is_there_after_a_restart(
-    hass: HomeAssistant, gateway: ScriptedGateway
+async def test_the_last_one_is_there_after_a_reload(
+    hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    """It is not told again."""
-    last = "2026-11-01T07:30:01.000+00:00"
-    mock_restore_cache_with_extra_data(
-        hass,
-        [
-            (
-                State(GATEWAY, last),
-                {"last_event_type": "message", "last_event_attributes": {"title": "Garden"}},
-            )
-        ],
-    )
-    introduce(gateway)
-    await add_entry(hass, gateway)
-    state = shown(hass, GATEWAY)
-    assert (state.state, state.attributes["title"]) == (last, "Garden")
+    """Home Assistant restores it; it does not count as told again."""
+    tell(hass, entry, notification())
+    before = shown(hass, GATEWAY)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    after = shown(hass, GATEWAY)
+    assert (after.state, after.attributes) == (before.state, before.attributes)
 
 
 async def test_an_agent_that_is_added_later_has_one(
