@@ -32,6 +32,9 @@ from .outbox.notification_options import (
 OPEN_SECTIONS: Final = frozenset({"where", "what"})
 """The sections that are shown open; without the first nothing is told."""
 
+KIND_TEXTS: Final = "notification_kind"
+"""Where the translations name the kinds; triggers share it."""
+
 type _Fields = dict[vol.Marker, Selector[Any]]
 
 
@@ -106,7 +109,7 @@ def _sections(stored: Mapping[str, Any]) -> dict[str, _Fields]:
                     options=[kind.value for kind in NotificationKind],
                     multiple=True,
                     mode=SelectSelectorMode.LIST,
-                    translation_key="notification_kind",
+                    translation_key=KIND_TEXTS,
                 )
             ),
         },

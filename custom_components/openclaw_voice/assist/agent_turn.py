@@ -160,7 +160,8 @@ class AgentTurn:
             await self._turn.leave()
 
     async def _ask(self, plan: RunPlan, words: OwnWords) -> AsyncGenerator[TurnDelta]:
-        if self._options.model is not None:
+        # The session of a message belongs to the agent: how it is set up is not ours to change.
+        if self._options.model is not None and self._question.session_key is None:
             await self._agent.async_use_model(plan.session_key, self._options.model)
         waited = self._now() - self._began
         self._run = run = self._start(plan, max(0.0, self._options.outage_wait - waited))
@@ -270,10 +271,10 @@ class AgentTurn:
                 assert_never(command)
 
     async def _stop_session(self, phrases: Phrases) -> str:
-        was_heard = self._agent.take_heard(self.satellite_id)
+        was_heard = self._agent.take_heard(self.satellite_id) or self._question.reply_to is not None
         try:
             stopped = await self._agent.async_stop(
-                self._agent.key_of(self._scope),
+                self._question.session_key or self._agent.key_of(self._scope),
                 satellite_id=self._question.origin.satellite_id,
             )
         except GatewayError as err:

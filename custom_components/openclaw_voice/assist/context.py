@@ -35,6 +35,10 @@ TASK_TITLE: Final = (
 )
 LAST_MESSAGES_TITLE: Final = "The last messages of this conversation:"
 SAID_ASIDE_TITLE: Final = "While you worked on a task, this was said aside:"
+REPLY_TITLE: Final = (
+    "You have just told this person the following through a loudspeaker of the home, without being "
+    "asked. The words are their reply to it:"
+)
 UNHEARD_TITLE: Final = (
     "These answers of yours came late and nobody has heard them. Tell them first, in short:"
 )
@@ -58,6 +62,9 @@ MAX_MESSAGES: Final = 6
 MAX_MESSAGE: Final = 400
 """Characters of a message."""
 
+MAX_REPLY_TO: Final = 2_000
+"""Characters of the message that is answered."""
+
 MAX_UNHEARD: Final = 3
 MAX_UNHEARD_TEXT: Final = 800
 """Characters of an answer nobody has heard."""
@@ -66,6 +73,7 @@ _FIRST_FACTS: Final = (
     "Room",
     "Person",
     "Local time",
+    "You have just said",
     "Your open task",
     "Your late answer nobody heard",
 )
@@ -139,6 +147,7 @@ def build_instructions(
         ONLY_IF_ADDRESSED if options.only_if_addressed else "",
         _text(rendered),
         *_going_on(meanwhile),
+        _reply_to(question),
         _text(question.extra_instructions or "") if ContextField.EXTRA in options.context else "",
     ]
     return "\n\n".join(block for block in blocks if block)
@@ -156,6 +165,7 @@ def build_work_context(
     on beside the turn there is room for the task and one answer nobody has heard.
     """
     facts = dict(_facts(question.origin, question.language, options, now))
+    facts["You have just said"] = one_line(question.reply_to or "", MAX_WORK_LINE)
     facts["Your open task"] = one_line(meanwhile.task or "", MAX_WORK_LINE)
     facts["Your late answer nobody heard"] = one_line("".join(meanwhile.unheard[:1]), MAX_WORK_LINE)
     if ContextField.EXTRA in options.context:
@@ -229,6 +239,11 @@ def _going_on(meanwhile: Meanwhile) -> Iterator[str]:
     yield _list(SAID_ASIDE_TITLE, _messages(meanwhile.said_aside))
     unheard = meanwhile.unheard[:MAX_UNHEARD]
     yield _list(UNHEARD_TITLE, (("You", one_line(text, MAX_UNHEARD_TEXT)) for text in unheard))
+
+
+def _reply_to(question: Question) -> str:
+    said = one_line(question.reply_to or "", MAX_REPLY_TO)
+    return f"{REPLY_TITLE} {said}" if said else ""
 
 
 def _messages(messages: tuple[Said, ...]) -> Iterator[tuple[str, str]]:

@@ -61,3 +61,9 @@ class Question:
     attachments: tuple[Attachment, ...] = field(default=(), repr=False)
     session: str | None = None
     """A session by a name of its own, instead of the scope the agent is set to."""
+
+    session_key: str | None = None
+    """The very session, instead of one by a scope: where the message belongs that is answered."""
+
+    reply_to: str | None = field(default=None, repr=False)
+    """What the agent has said on its own just before; the text is the reply."""

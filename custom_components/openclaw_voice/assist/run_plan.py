@@ -59,7 +59,7 @@ async def async_plan(
     Raises:
         StillBusyError: Neither the session nor its side session can be asked now.
     """
-    key = agent.key_of(scope)
+    key = question.session_key or agent.key_of(scope)
     outbox = agent.house.outbox
     task = outbox.open_in(key)
     aside = agent.aside_of(scope, key) if task is not None else None

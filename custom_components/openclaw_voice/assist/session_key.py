@@ -91,6 +91,14 @@ def aside_of(key: str, instance_id: str) -> str:
     return ":".join((*prefix, _hashed(instance_id, f"{_ASIDE}+", tail)))
 
 
+def without_aside(key: str, instance_id: str) -> str:
+    """Return the key of the session that a side session of this home belongs to, else the key.
+
+    Of a key that was too long for its end this cannot be told.
+    """
+    return key.removesuffix(f":{_ASIDE}") if is_ours(key, instance_id) else key
+
+
 def home_of(instance_id: str) -> str:
     """Return the part of our keys that stands for this home."""
     return hashlib.sha256(instance_id.encode()).hexdigest()[:_HOME_DIGITS]
