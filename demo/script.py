@@ -60,6 +60,12 @@ MARKDOWN: Final = (
 RETRY_INSTRUCTION: Final = "The previous attempt did not produce a user-visible answer."
 """How the message begins with which the gateway asks once more after an empty or silent answer."""
 
+HEARTBEAT_PROMPT: Final = "Follow the heartbeat monitor"
+"""How the message begins with which the gateway wakes an agent; the reason is told in the internal context."""
+
+_SYSTEM_EVENT: Final = re.compile(
+    r"^\"?System: \[[^\]\n]*UTC\] (?!New session created)(.+)$", re.MULTILINE
+)
 _DIRECTIVE: Final = re.compile(r"MODEL:([A-Z_]+)(?:[ \t]+([^\n]*))?")
 _TIME_STAMP: Final = re.compile(r"\A\[[A-Z][a-z]{2} \d{4}-\d{2}-\d{2} \d{2}:\d{2}[^\]\n]*\] ?")
 _RUNTIME_LINE: Final = re.compile(r"\n+Runtime: agent=[^\n]*")
@@ -118,6 +124,8 @@ def reply_to(messages: Sequence[JsonObject], taught: Mapping[str, str] | None = 
         first_line = (result.splitlines() or [""])[0]
         return Say(pieces=words(f"The tool answered: {first_line[:QUOTED_RESULT_CHARS]}".rstrip()))
     question = _meant(user_text(messages), taught or {})
+    if question.startswith(HEARTBEAT_PROMPT):
+        question = system_event(messages) or "MODEL:NO_REPLY"
     directives = list(_DIRECTIVE.finditer(question))
     if not directives:
         return Say(pieces=words(plain_answer(question)), pause=WORD_PAUSE)
@@ -154,6 +162,17 @@ def user_text(messages: Sequence[JsonObject]) -> str:
         if message.get("role") == "user" and (text := _without_additions(_content_text(message))):
             return text
     return ""
+
+
+def system_event(messages: Sequence[JsonObject]) -> str | None:
+    """Return what the gateway tells the agent in this turn on behalf of no user, such as the text of a wake."""
+    for message in reversed(messages):
+        if message.get("role") == "assistant":
+            return None
+        context = _content_text(message).replace(r"\n", "\n").replace(r"\"", '"')
+        if message.get("role") == "user" and (events := _SYSTEM_EVENT.findall(context)):
+            return str(events[-1]).removesuffix('"')
+    return None
 
 
 def tool_result(messages: Sequence[JsonObject]) -> str | None:
