@@ -81,12 +81,13 @@ class QuestionPart:
         """
         if self.is_secret:
             raise WrongAnswerError(AnswerProblem.CONFIDENTIAL, part=self.id)
-        given = tuple(dict.fromkeys(text for answer in answers if (text := answer.strip())))
+        texts = (text for answer in answers if (text := answer.strip()))
+        given = tuple(dict.fromkeys(map(self._option, texts)))
         if not given:
             raise WrongAnswerError(AnswerProblem.MISSING, part=self.id)
         if len(given) > 1 and not self.is_multiple:
             raise WrongAnswerError(AnswerProblem.ONLY_ONE, part=self.id)
-        return tuple(self._option(answer) for answer in given)
+        return given
 
     def _option(self, answer: str) -> str:
         """Return the option that is meant, whatever its case, or the answer itself."""
