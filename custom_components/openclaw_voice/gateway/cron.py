@@ -200,13 +200,6 @@ class Cron:
         return {job_id: job for job in jobs if (job_id := as_text(job.get("id"))) is not None}
 
 
-def session_of(job: JsonObject) -> str | None:
-    """Return the session that a job names for its runs, None when each has its own."""
-    target = as_text(job.get("sessionTarget")) or ""
-    key = target.removeprefix("session:")
-    return key.lower() if key != target and key else None
-
-
 def _is_of_gateway(job: JsonObject) -> bool:
     """Tell whether the gateway made a job for itself."""
     kind = as_object(job.get("payload")).get("kind")
