@@ -24,6 +24,7 @@ PLATFORMS = [
     Platform.NOTIFY,
     Platform.SELECT,
     Platform.SENSOR,
+    Platform.UPDATE,
 ]
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)

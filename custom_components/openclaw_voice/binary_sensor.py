@@ -1,16 +1,64 @@
-"""Whether the gateway is connected."""
+"""Whether the gateway is connected, and whether it is well."""
 
-from typing import override
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, override
 
-from homeassistant.components.binary_sensor import BinarySensorEntity
+from homeassistant.components.binary_sensor import (
+    BinarySensorEntity,
+    BinarySensorEntityDescription,
+)
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EntityCategory
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import OpenClawConfigEntry
+from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .entity import GatewayEntity
+from .status_source import HasSource, Source
 
 PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayBinarySensorDescription(BinarySensorEntityDescription, HasSource):
+    """A binary sensor of the gateway, and where its value comes from."""
+
+    value: Callable[[GatewayCoordinator], bool | None]
+    attributes: Callable[[GatewayCoordinator], dict[str, Any]] | None = None
+    tells_when_away: bool = False
+    """Whether it has something to tell without a connection."""
+
+
+def _has_problem(gateway: GatewayCoordinator) -> bool | None:
+    health = gateway.board.status.health
+    return None if health is None else not health.is_ok
+
+
+def _problems(gateway: GatewayCoordinator) -> dict[str, Any]:
+    health = gateway.board.status.health
+    return {"problems": [*health.problems] if health is not None else []}
+
+
+BINARY_SENSORS: Final = (
+    GatewayBinarySensorDescription(
+        key="connected",
+        source=Source.CONNECTION,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        device_class=BinarySensorDeviceClass.CONNECTIVITY,
+        value=lambda gateway: gateway.is_connected,
+        tells_when_away=True,
+    ),
+    GatewayBinarySensorDescription(
+        key="health",
+        source=Source.HEALTH,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        value=_has_problem,
+        attributes=_problems,
+    ),
+)
+"""A row here is a row in `docs/status.md`."""
 
 
 async def async_setup_entry(
@@ -18,19 +66,40 @@ async def async_setup_entry(
     entry: OpenClawConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the binary sensor of the gateway."""
+    """Add the binary sensors of the gateway."""
     async_add_entities(
-        [ConnectedBinarySensor(entry.runtime_data, "connected", tells_when_away=True)]
+        GatewayBinarySensor(entry.runtime_data, description) for description in BINARY_SENSORS
     )
 
 
-class ConnectedBinarySensor(GatewayEntity, BinarySensorEntity):
-    """On while turns can be run."""
+class GatewayBinarySensor(GatewayEntity, BinarySensorEntity):
+    """One thing about the gateway that is so or not."""
 
-    _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
+    entity_description: GatewayBinarySensorDescription
+    # Being busy comes and goes.
+    _unrecorded_attributes = frozenset({"problems"})
+
+    def __init__(
+        self, coordinator: GatewayCoordinator, description: GatewayBinarySensorDescription
+    ) -> None:
+        """Show what `description` reads."""
+        super().__init__(coordinator, description.key, tells_when_away=description.tells_when_away)
+        self.entity_description = description
+
+    @callback
+    @override
+    def _follow(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        return self.coordinator.board.async_subscribe(listener)
 
     @property
     @override
-    def is_on(self) -> bool:
-        """Whether the gateway is connected."""
-        return self.coordinator.is_connected
+    def is_on(self) -> bool | None:
+        """Whether it is so."""
+        return self.entity_description.value(self.coordinator)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+        """What goes with it, for those that have something."""
+        attributes = self.entity_description.attributes
+        return attributes and attributes(self.coordinator)

@@ -17,6 +17,7 @@ from homeassistant.const import CONF_URL
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 
+from .advice import Advisor
 from .agents import AgentDirectory, agents_of
 from .assist.agent import Agent
 from .const import DOMAIN, LOGGER
@@ -75,6 +76,7 @@ class GatewayCoordinator:
         self.directory = AgentDirectory(hass, entry, client, self.issues)
         """Which agents the gateway has, and what it calls them."""
 
+        self.advisor = Advisor(hass, entry, client, self.directory, self.issues)
         self.board = StatusBoard(hass, entry, client)
         """What dashboards show of the gateway."""
 
@@ -143,6 +145,7 @@ class GatewayCoordinator:
         self._register_device()
         self.directory.async_start()
         self.board.async_start()
+        self.advisor.async_start()
         self._on_snapshot(self.client.snapshot)
         self._entry.async_on_unload(self.client.subscribe(self._on_snapshot))
         # Before Home Assistant cancels tasks: turns end with their text, runs are aborted.
@@ -172,6 +175,7 @@ class GatewayCoordinator:
     async def async_use_entry(self) -> None:
         """Connect with what the entry stores now, if that has changed."""
         before, self._data = self._data, self._entry.data
+        self.advisor.async_look()
         if _without_credentials(before) != _without_credentials(self._data):
             self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
         elif before != self._data:

@@ -56,6 +56,7 @@ async def async_get_config_entry_diagnostics(
         "address": _address(entry.data[CONF_URL]),
         "client": None if coordinator is None else _client(coordinator.client),
         "agents": [_agent(subentry, coordinator) for subentry in agents_of(entry)],
+        "status": None if coordinator is None else _status(coordinator),
         "memory": None if coordinator is None else coordinator.memory.counts(),
         "late_answers": None if coordinator is None else _late_answers(coordinator),
     }
@@ -77,6 +78,23 @@ def _client(client: GatewayClient) -> dict[str, Any]:
         "live_runs": client.chat.live_runs,
         "anomalies": dict(_anomalies(client)),
         "journal": [asdict(happening) for happening in client.journal],
+    }
+
+
+def _status(coordinator: GatewayCoordinator) -> dict[str, Any]:
+    """Return how the gateway is and what goes on there: numbers, no names of agents or jobs."""
+    status, activity = coordinator.board.status, coordinator.client.activity
+    health = status.health
+    return {
+        "problems": None if health is None else [*health.problems],
+        "sessions": None if health is None else health.sessions,
+        "clients": status.clients,
+        "has_update": status.update is not None,
+        "has_next_job": status.next_job is not None,
+        "usage": None if status.usage is None else asdict(status.usage),
+        "active_runs": sum(activity.runs.values()),
+        "is_certain_of_runs": activity.is_certain,
+        "readings": coordinator.board.readings,
     }
 
 
@@ -142,6 +160,8 @@ def _gateway(snapshot: ClientSnapshot) -> dict[str, Any] | None:
         "policy": asdict(hello.policy),
         "methods": len(hello.methods),
         "gives_device_token": hello.device_token is not None,
+        "auth_method": redact(hello.auth_method or "") or None,
+        "is_model_configured": hello.is_model_configured,
     }
 
 

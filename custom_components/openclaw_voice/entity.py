@@ -5,7 +5,7 @@ from typing import override
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import EntityCategory
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -29,9 +29,15 @@ class _ConnectionEntity(Entity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Follow the connection."""
+        """Follow the connection, and what else it shows."""
         await super().async_added_to_hass()
         self.async_on_remove(self.coordinator.async_subscribe(self.async_write_ha_state))
+        self.async_on_remove(self._follow(self.async_write_ha_state))
+
+    @callback
+    def _follow(self, _: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Have a listener called when what is shown may have changed; return what ends that."""
+        return lambda: None
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:

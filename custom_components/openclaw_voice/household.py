@@ -8,7 +8,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
 from .agents import agents_of
-from .assist.agent import Agent, House
+from .assist.agent import Agent, House, raise_first
 from .assist.memory import Memory
 from .assist.phrases import async_phrases, async_texts
 from .assist.session_key import is_ours
@@ -132,6 +132,18 @@ class Household:
         await self.announcer.async_stop()
         self.requests.async_stop()
         await self.memory.async_stop()
+
+    async def async_stop_runs(self) -> None:
+        """Stop all that goes on for this home, whether somebody waits for it or not.
+
+        Raises:
+            GatewayError: The gateway could not be asked to stop one of them.
+        """
+        raise_first(
+            await asyncio.gather(
+                *(agent.async_stop_all() for agent in self.agents.values()), return_exceptions=True
+            )
+        )
 
     async def _async_explain(self, language: str, error: GatewayError) -> str:
         if isinstance(error, AgentNotFoundError):

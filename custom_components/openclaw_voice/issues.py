@@ -1,6 +1,6 @@
 """What only a person can change, told under Repairs, and taken back as soon as it is over."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 import re
 from typing import Final
@@ -41,8 +41,16 @@ BLOCKED: Final = (
 Rejected credentials are not among them: Home Assistant asks for new ones by re-authentication.
 """
 
-ISSUES: Final = (*BLOCKED, AWAY, OUTDATED)
+NO_MODEL: Final = "no_model"
+OPEN_GATEWAY: Final = "gateway_open"
+SECRET_KEPT: Final = "secret_kept"  # noqa: S105 - the name of an issue
+ADVICE: Final = (NO_MODEL, OPEN_GATEWAY, SECRET_KEPT)
+"""What people had better change although it works."""
+
+ISSUES: Final = (*BLOCKED, AWAY, OUTDATED, *ADVICE)
 """Those of the gateway itself; the others are raised for each agent."""
+
+_FIXABLE: Final = frozenset({*BLOCKED, VANISHED, SECRET_KEPT})
 
 _AWAY_SINCE: Final[HassKey[dict[str, datetime]]] = HassKey(f"{DOMAIN}_away_since")
 """By entry id. Outlives the coordinator, which is made anew whenever a setup is tried again."""
@@ -107,6 +115,15 @@ class GatewayIssues:
         for subentry_id, title in agents.items():
             self._raise(VANISHED, ir.IssueSeverity.WARNING, subentry_id, agent=title)
 
+    @callback
+    def async_show_advice(self, kinds: Collection[str]) -> None:
+        """Raise these kinds of advice, and no other."""
+        for kind in ADVICE:
+            if kind in kinds:
+                self._raise(kind, ir.IssueSeverity.WARNING)
+            else:
+                self._delete(kind)
+
     def _show_blocked(self, error: GatewayError | None) -> None:
         """Raise the issue for an error, if there is one for it, and none for another error."""
         for kind in BLOCKED:
@@ -153,7 +170,7 @@ class GatewayIssues:
             DOMAIN,
             self._issue_id(kind, subentry_id),
             data={"entry_id": self._entry.entry_id, "subentry_id": subentry_id},
-            is_fixable=kind in BLOCKED or kind == VANISHED,
+            is_fixable=kind in _FIXABLE,
             severity=severity,
             translation_key=kind,
             translation_placeholders={"gateway": self._entry.title, **placeholders},

@@ -1,27 +1,31 @@
-"""Trying again after a person has done what an issue asked for, and parting with an agent."""
+"""Trying again after a person has done what an issue asked for; parting with agents and secrets."""
 
 from typing import Final, override
 
 from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .const import CONF_AGENT_ID
+from .const import CONF_AGENT_ID, CONF_DEVICE_TOKEN
 from .coordinator import OpenClawConfigEntry
 from .gateway.errors import GatewayError
+from .issues import SECRET_KEPT
 
 NOT_SOLVED: Final = "not_solved"
 
 
 async def async_create_fix_flow(
-    _: HomeAssistant, __: str, data: dict[str, str | int | float | None] | None
+    _: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
-    """Return the flow of an issue: of an agent that is gone, or of a gateway to be tried again."""
+    """Return the flow of an issue: of an agent that is gone, a secret, or a gateway to be tried."""
     data = data or {}
     entry_id, subentry_id = str(data.get("entry_id")), data.get("subentry_id")
     if subentry_id is not None:
         return VanishedAgentFlow(entry_id, str(subentry_id))
+    if issue_id.startswith(SECRET_KEPT):
+        return ForgetSecretFlow(entry_id)
     return TryAgainFlow(entry_id)
 
 
@@ -53,6 +57,25 @@ class TryAgainFlow(ConfirmRepairFlow):
         except GatewayError:
             return False
         return True
+
+
+class ForgetSecretFlow(ConfirmRepairFlow):
+    """Forgets the shared secret of a gateway that has given a token of its own."""
+
+    def __init__(self, entry_id: str) -> None:
+        """Ask about the entry that raised the issue."""
+        self._entry_id = entry_id
+
+    @override
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Say what is forgotten, then forget it. The connection there is stays."""
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if user_input is not None and entry is not None and CONF_DEVICE_TOKEN in entry.data:
+            data = {key: value for key, value in entry.data.items() if key != CONF_TOKEN}
+            self.hass.config_entries.async_update_entry(entry, data=data)
+        return await super().async_step_confirm(user_input)
 
 
 class VanishedAgentFlow(RepairsFlow):

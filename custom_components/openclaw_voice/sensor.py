@@ -7,7 +7,7 @@ from typing import Any, override
 
 from homeassistant.components.sensor import SensorEntity
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
@@ -46,12 +46,11 @@ class GatewaySensor(GatewayEntity, SensorEntity):
         self._attr_entity_category = description.entity_category
         self.entity_description = description
 
+    @callback
     @override
-    async def async_added_to_hass(self) -> None:
-        """Follow the value, while the entity is there."""
-        await super().async_added_to_hass()
-        if (follow := self.entity_description.follow) is not None:
-            self.async_on_remove(follow(self.coordinator, self.async_write_ha_state))
+    def _follow(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        follow = self.entity_description.follow
+        return super()._follow(listener) if follow is None else follow(self.coordinator, listener)
 
     @property
     @override
@@ -90,12 +89,10 @@ class AgentSensor(AgentEntity, SensorEntity):
         self._attr_translation_key = description.key
         self.entity_description = description
 
+    @callback
     @override
-    async def async_added_to_hass(self) -> None:
-        """Follow the value, while the entity is there."""
-        await super().async_added_to_hass()
-        follow = self.entity_description.follow
-        self.async_on_remove(follow(self.coordinator, self.agent, self.async_write_ha_state))
+    def _follow(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        return self.entity_description.follow(self.coordinator, self.agent, listener)
 
     @property
     @override

@@ -34,6 +34,7 @@ from .const import DOMAIN
 from .coordinator import OpenClawConfigEntry
 from .exceptions import action_error, input_error
 from .gateway.errors import GatewayError
+from .gateway.status import WakeMode
 from .named_scope import (
     ATTR_AREA,
     ATTR_CONVERSATION_ID,
@@ -54,11 +55,16 @@ ATTR_CONTEXT: Final = "context"
 ATTR_LATE_ANSWER_ID: Final = "late_answer_id"
 ATTR_MESSAGE: Final = "message"
 ATTR_SESSION_KEY: Final = "session_key"
+ATTR_TEXT: Final = "text"
 ATTR_TIMEOUT: Final = "timeout"
 ATTR_WAIT: Final = "wait"
+ATTR_WHEN: Final = "when"
 
 MAX_TIMEOUT: Final = 3600
 MAX_ATTACHMENTS: Final = 16
+
+WAKE_MODES: Final = {"now": WakeMode.NOW, "next_heartbeat": WakeMode.NEXT_HEARTBEAT}
+"""When an agent that is woken looks up, as our action names it."""
 
 TEST_MESSAGE: Final = "Say hello in one short sentence."
 
@@ -91,6 +97,12 @@ _ASK: Final[_Fields] = {
         vol.Coerce(float), vol.Range(min=1, max=MAX_TIMEOUT)
     ),
     vol.Optional(ATTR_WAIT, default=True): cv.boolean,
+}
+
+
+_WAKE: Final[_Fields] = {
+    vol.Required(ATTR_TEXT): _TEXT,
+    vol.Optional(ATTR_WHEN, default="now"): vol.In(WAKE_MODES),
 }
 
 
@@ -150,6 +162,7 @@ def async_register(hass: HomeAssistant) -> None:
         {vol.Optional(ATTR_MESSAGE, default=TEST_MESSAGE): _TEXT},
         SupportsResponse.ONLY,
     )
+    register("wake", _async_wake, _WAKE, SupportsResponse.NONE)
     request_services.async_register(hass)
 
 
@@ -267,6 +280,15 @@ def stages_of(timings: Timings) -> dict[str, float]:
             stages[stage] = at - before
             before = at
     return stages
+
+
+async def _async_wake(call: AgentCall) -> ServiceResponse:
+    """Tell an agent something. What it says to that comes as a notification."""
+    _take_run(call)
+    await call.entry.runtime_data.client.status.wake(
+        call.data[ATTR_TEXT], WAKE_MODES[call.data[ATTR_WHEN]], agent_id=call.agent.agent_id
+    )
+    return None
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

@@ -139,6 +139,17 @@ class StatusBoard:
         times = [last[agent_id] for last in told if agent_id in last]
         return max(times, default=None)
 
+    @property
+    def readings(self) -> dict[str, bool]:
+        """Whether each value that nobody pushes is watched; of agents only whether any is."""
+        return {
+            "usage": self._usage.is_watched,
+            "agent_usage": any(reading.is_watched for reading in self._agents.values()),
+            "system": self._system.is_watched,
+            "round_trip": self._trip.is_watched,
+            "next_job": self._job.is_watched,
+        }
+
     # life
 
     @callback

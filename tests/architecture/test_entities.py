@@ -6,13 +6,26 @@ from typing import Any
 
 import pytest
 
+from custom_components.openclaw_voice.agent_sensors import AGENT_SENSORS
+from custom_components.openclaw_voice.binary_sensor import BINARY_SENSORS
+from custom_components.openclaw_voice.button import BUTTONS
 from custom_components.openclaw_voice.event import NOTIFICATION
 from custom_components.openclaw_voice.exceptions import CONNECTION_ERRORS
 from custom_components.openclaw_voice.gateway.state import ClientState
-from custom_components.openclaw_voice.issues import AWAY, BLOCKED, ISSUES, OUTDATED, VANISHED
+from custom_components.openclaw_voice.gateway_sensors import NO_ERROR, SENSORS
+from custom_components.openclaw_voice.issues import (
+    AWAY,
+    BLOCKED,
+    ISSUES,
+    NO_MODEL,
+    OPEN_GATEWAY,
+    OUTDATED,
+    SECRET_KEPT,
+    VANISHED,
+)
 from custom_components.openclaw_voice.outbox.notification import NotificationKind
 from custom_components.openclaw_voice.repairs import NOT_SOLVED
-from custom_components.openclaw_voice.sensor import NO_ERROR, SENSORS
+from custom_components.openclaw_voice.update import UPDATE
 
 from .source import ROOT, load_json
 from .test_errors import CLASSES
@@ -21,12 +34,15 @@ EN = load_json("translations/en.json")
 ENTITY = EN["entity"]
 ICONS = load_json("icons.json")["entity"]
 KEYS = {
-    "binary_sensor": {"connected"},
-    "button": {"reconnect"},
+    "binary_sensor": {description.key for description in BINARY_SENSORS},
+    "button": {description.key for description in BUTTONS},
     "event": {NOTIFICATION},
     "select": {"satellite_agent"},
-    "sensor": {description.key for description in SENSORS},
+    "sensor": {description.key for description in (*SENSORS, *AGENT_SENSORS)},
+    "update": {UPDATE.key},
 }
+TABLES = ("gateway_sensors", "agent_sensors")
+"""Files with the keys of sensors."""
 
 
 def test_every_entity_has_a_name_and_no_name_is_left_over() -> None:
@@ -38,7 +54,8 @@ def test_every_entity_has_a_name_and_no_name_is_left_over() -> None:
 @pytest.mark.parametrize("platform", KEYS)
 def test_keys_are_those_of_the_platform(platform: str) -> None:
     """The keys above are written in the code."""
-    source = Path(ROOT, f"{platform}.py").read_text(encoding="utf-8")
+    files = TABLES if platform == "sensor" else (platform,)
+    source = "".join(Path(ROOT, f"{file}.py").read_text(encoding="utf-8") for file in files)
     assert all(f'"{key}"' in source for key in KEYS[platform])
 
 
@@ -96,8 +113,9 @@ def test_every_issue_has_its_texts() -> None:
         flow = issues[kind]["fix_flow"]
         assert flow["abort"].keys() == {NOT_SOLVED}
         assert flow["step"]["confirm"].keys() == {"title", "description"}
-    for kind in (AWAY, OUTDATED):
+    for kind in (AWAY, OUTDATED, NO_MODEL, OPEN_GATEWAY):
         assert issues[kind]["description"]
+    assert issues[SECRET_KEPT]["fix_flow"]["step"]["confirm"].keys() == {"title", "description"}
     flow = issues[VANISHED]["fix_flow"]
     assert flow["abort"].keys() == {NOT_SOLVED}
     assert flow["step"].keys() == {"init"}

@@ -28,6 +28,7 @@ from custom_components.openclaw_voice.outbox.notification_options import (
     NotificationOptions,
 )
 from custom_components.openclaw_voice.outbox.wording import PREFIX, SLUGS
+from custom_components.openclaw_voice.services import WAKE_MODES
 
 from .source import FILES, ROOT, load_json, nodes
 from .test_errors import CLASSES
@@ -256,7 +257,8 @@ def test_every_choice_has_a_text() -> None:
     assert texts["follow_up"] == texts["spoken_style"] == set(When)
     assert texts["session_scope"] == set(SessionKind)
     assert texts["notification_kind"] == set(NotificationKind)
-    used_in = {"notification_kind": "triggers.yaml"}
+    assert texts["wake_when"] == set(WAKE_MODES)
+    used_in = {"notification_kind": "triggers.yaml", "wake_when": "services.yaml"}
     for key in texts:
         source = (ROOT / used_in.get(key, "agent_form.py")).read_text(encoding="utf-8")
         assert re.search(rf"\b{key}\b", source), key

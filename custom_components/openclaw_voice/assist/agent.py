@@ -219,12 +219,23 @@ class Agent:
             errors = await asyncio.gather(
                 *(turn.async_stop() for turn in turns), return_exceptions=True
             )
-            _raise_first(errors)
+            raise_first(errors)
             return Stopped.ANSWER
         tasks = [task for task in self.open_tasks() if is_meant(task)]
         for task in tasks if keys is None else tasks[:1]:
             await self.house.outbox.async_cancel(task.id)
         return Stopped.TASK if tasks else Stopped.NOTHING
+
+    async def async_stop_all(self) -> None:
+        """Stop every answer that somebody listens to, and every task that goes on.
+
+        Raises:
+            GatewayError: The gateway could not be asked to stop one of them.
+        """
+        turns = (turn.async_stop() for turn in tuple(self._live))
+        tasks = (self.house.outbox.async_cancel(task.id) for task in self.open_tasks())
+        results = await asyncio.gather(*turns, *tasks, return_exceptions=True)
+        raise_first([result for result in results if isinstance(result, BaseException)])
 
     @callback
     def open_tasks(self) -> tuple[LateAnswer, ...]:
@@ -319,7 +330,8 @@ def _remember[T](memory: OrderedDict[str, T], key: str, value: T) -> None:
         memory.popitem(last=False)
 
 
-def _raise_first(results: Sequence[BaseException | None]) -> None:
+def raise_first(results: Sequence[BaseException | None]) -> None:
+    """Raise the first error of several things that were tried at the same time, if there is one."""
     for result in results:
         if result is not None:
             raise result
