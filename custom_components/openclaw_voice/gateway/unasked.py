@@ -169,7 +169,11 @@ class Unasked:
 
     async def _look_up(self, session_key: str, batch: tuple[_Waiting, ...]) -> Reading | None:
         """Return what the history of a session says, None when it could not be read."""
-        wanted = {item.message.run_id for item in batch if item.message.session_key == session_key}
+        wanted = {
+            item.message.run_id
+            for item in batch
+            if item.message.session_key == session_key and not item.is_certain
+        }
         rows = min(HISTORY_ROWS + len(wanted) * ROWS_PER_MESSAGE, MOST_HISTORY_ROWS)
         try:
             reading = self._read(await self._history(session_key, rows), session_key)
