@@ -48,6 +48,9 @@ class Choice:
     """As `provider/id`; None: the agent's own."""
 
     label: str | None = None
+    permission_mode: str | None = None
+    """`guarded`: its commands wait for an approval."""
+
     updated_at: int = 0
     """Milliseconds since 1970."""
 
@@ -123,6 +126,7 @@ class Reads:
         # Any model is taken, also one that does not exist.
         choice.model = params.get("model", choice.model)
         choice.label = params.get("label", choice.label)
+        choice.permission_mode = params.get("permissionMode", choice.permission_mode)
         provider, _, model = (choice.model or DEFAULT_MODEL).partition("/")
         return {
             "ok": True,

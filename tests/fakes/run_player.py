@@ -10,7 +10,7 @@ from demo.script import CallTool, Fail, Hang, Reply, Say
 
 from .agent_run import SILENCE
 from .connection import Request
-from .live_runs import RECOVERY_PROMPT, RECOVERY_TOOL, LiveRun, Session
+from .live_runs import LiveRun, Prompt, Session
 from .server import GatewayServer
 
 type JsonObject = dict[str, Any]
@@ -38,10 +38,11 @@ class RunPlayer(GatewayServer):
         self._model = model
         self._tools = tools or echo
 
-    def _session(self, key: str) -> Session:
+    def session(self, key: str) -> Session:
+        """Return a session; it begins when it is named first."""
         return self.sessions.setdefault(key.lower(), Session(key=key.lower()))
 
-    async def _broadcast(self, *frames: JsonObject, sender: int = 0) -> None:
+    async def broadcast(self, *frames: JsonObject, sender: int = 0) -> None:
         """Send events to everybody who may read; a tool's details to the sender only."""
         for frame in frames:
             is_private = frame["payload"].get("stream") == "tool"
@@ -50,24 +51,27 @@ class RunPlayer(GatewayServer):
                 if "operator.read" in client.scopes and (may_see or not is_private):
                     await client.send(frame)
 
-    async def _play(self, live: LiveRun, *, is_continued: bool = False) -> None:
-        """Play a run from its turn in the session to its last response."""
+    def say(self, message: str) -> str:
+        """Return what the model answers to a message, without a run."""
+        return "".join(self._model([{"role": "user", "content": message}]).pieces)
+
+    async def play(self, live: LiveRun, prompt: Prompt | None = None) -> None:
+        """Play a run from its turn in the session to its last response.
+
+        A run that the gateway starts by itself has a prompt of its own.
+        """
         session, run = live.session, live.run
         async with session.turn:
             session.active = session.last = live
-            if is_continued:
-                kind = {"kind": "internal_system", "sourceTool": RECOVERY_TOOL}
-                session.add_user(run, RECOVERY_PROMPT, provenance=kind)
-            else:
-                session.add_user(run, live.message)
+            session.add_prompt(run, prompt or Prompt(text=live.message))
             live.is_started = True
             try:
                 async with asyncio.timeout(live.timeout):
-                    await self._broadcast(*run.start())
+                    await self.broadcast(*run.start())
                     await self._answer(live)
             except TimeoutError:
                 live.end_timed_out()
-                await self._broadcast(*run.fail(str(live.outcome["error"]), kind="timeout"))
+                await self.broadcast(*run.fail(str(live.outcome["error"]), kind="timeout"))
             session.active = None
         await self._respond_last(live)
 
@@ -97,13 +101,14 @@ class RunPlayer(GatewayServer):
             messages += await self._call(live, reply)
         frames = live.run.end()
         live.end_ok()
-        await self._broadcast(*frames)
+        await self.broadcast(*frames)
+        await self.broadcast(*map(live.run.further_final, live.sent))
 
     async def _say(self, live: LiveRun, reply: Say | CallTool | Hang) -> None:
         """Stream the text of one reply."""
         pause = 0 if isinstance(reply, Hang) else reply.pause
         for piece in reply.pieces:
-            await self._broadcast(*live.run.say(piece))
+            await self.broadcast(*live.run.say(piece))
             await asyncio.sleep(pause * self._time_scale)
 
     async def _hang(self, reply: Hang) -> None:
@@ -120,12 +125,27 @@ class RunPlayer(GatewayServer):
         title = f"{call.name.title()} {next(iter(arguments.values()), '')}".strip()
         live.session.add_call(run, call_id, call.name, arguments)
         frames = run.tool_start(call_id, call.name, arguments, title=title)
-        await self._broadcast(*frames, sender=live.sender)
-        result = self._tools(call.name, arguments)
+        await self.broadcast(*frames, sender=live.sender)
+        result = await self._use_tool(live, call_id, call.name, arguments)
         live.session.add_result(run, call_id, call.name, result)
         frames = run.tool_end(call_id, call.name, result, title=title)
-        await self._broadcast(*frames, sender=live.sender)
+        await self.broadcast(*frames, sender=live.sender)
         return [{"role": "assistant", "content": ""}, {"role": "tool", "content": result}]
+
+    async def _use_tool(self, live: LiveRun, call_id: str, name: str, arguments: JsonObject) -> str:
+        """Use a tool and return its result."""
+        return self._tools(name, arguments)
+
+    def _send(self, live: LiveRun, arguments: JsonObject) -> str | None:
+        """Send a message on behalf of the agent, if a call of a tool is about that."""
+        if arguments.get("id") != "message":
+            return None
+        if not live.is_chat_send:
+            return "Action send requires a target."
+        text = str(arguments["args"]["message"])
+        live.sent.append(text)
+        live.session.add_sent(live.run, text)
+        return "Sent visible reply to the current source conversation via internal-ui."
 
     async def _end_without_answer(self, live: LiveRun, disposition: str) -> None:
         """Ask the model once more, as the gateway does, and give up."""
@@ -134,14 +154,14 @@ class RunPlayer(GatewayServer):
         tell = live.run.chat_no_answer if live.is_chat_send else live.run.no_answer
         frames = tell(disposition)
         live.end_without_answer(disposition)
-        await self._broadcast(*frames)
+        await self.broadcast(*frames)
 
     async def _fail(self, live: LiveRun, reply: Fail) -> None:
         """End a run whose model answers with an error."""
         message = f"LLM request failed (HTTP {reply.status})."
         frames = live.run.fail(message)
         live.end_failed(message)
-        await self._broadcast(*frames)
+        await self.broadcast(*frames)
 
     async def _respond_last(self, live: LiveRun) -> None:
         """Send the last response to who asked, if that connection is still there."""
@@ -153,7 +173,7 @@ class RunPlayer(GatewayServer):
         """Abort a run of a session."""
         live = self.runs.get(request.params.get("runId", ""))
         if live is None:
-            live = self._session(request.params["sessionKey"]).active
+            live = self.session(request.params["sessionKey"]).active
         if live is None or live.ended.is_set():
             nothing = {"ok": True, "aborted": False, "runIds": []}
             await request.connection.respond(request.id, nothing)
@@ -161,7 +181,7 @@ class RunPlayer(GatewayServer):
         live.end_aborted()
         if live.task:
             live.task.cancel()
-        self._spawn(self._finish_abort(live, request))
+        self.spawn(self._finish_abort(live, request))
 
     async def _finish_abort(self, live: LiveRun, request: Request) -> None:
         """Tell everybody about an abort, in the order of the gateway."""
@@ -170,10 +190,10 @@ class RunPlayer(GatewayServer):
             session.active = None
             aborted = {"aborted": True, "origin": "rpc", "runId": run.run_id}
             session.add_text(run, run.text, model="gateway-injected", openclawAbort=aborted)
-        await self._broadcast(*run.abort())
+        await self.broadcast(*run.abort())
         done = {"ok": True, "aborted": True, "runIds": [run.run_id]}
         await request.connection.respond(request.id, done)
-        await self._broadcast(run.abort_settled())
+        await self.broadcast(run.abort_settled())
         await self._respond_last(live)
 
     async def _wait(self, request: Request) -> None:

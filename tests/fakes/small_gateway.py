@@ -17,8 +17,10 @@ from .agent_run import AgentRun
 from .authorization import Authorizer
 from .connection import ABORTED, Request
 from .frames import hello_ok
-from .live_runs import LiveRun, Session
-from .reads import NEEDED_SCOPE as READS, THINKING, Reads
+from .live_runs import CONTINUATION, LiveRun, Session
+from .own_work import NEEDED_SCOPE as OWN_WORK, OwnWork
+from .people import NEEDED_SCOPE as PEOPLE, People
+from .reads import NEEDED_SCOPE as READS, THINKING, Choice, Reads
 from .refusals import (
     Refusal,
     missing_scope,
@@ -42,7 +44,7 @@ NEEDED_SCOPE: Final = {
     "chat.history": "operator.read",
     "chat.send": "operator.write",
     "gateway.identity.get": "operator.read",
-} | READS
+} | (READS | PEOPLE)
 SHUTDOWN: Final = {"type": "event", "event": "shutdown", "payload": {"reason": "gateway stopping"}}
 DEVICE_REMOVED: Final = 4001
 
@@ -87,7 +89,9 @@ class SmallGateway(RunPlayer):
         self.device_id = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
         """Its own identity, which stays over restarts."""
 
+        self.people = People(self)
         self.reads = Reads(self)
+        self.own_work = OwnWork(self)
         self.starts_slowly = 0
         """So many connects are put off as too early."""
 
@@ -135,7 +139,7 @@ class SmallGateway(RunPlayer):
         self.refuse_upgrade(503)
         for live in [live for live in self.runs.values() if live.response is None]:
             await live.ended.wait()
-        await self._broadcast(SHUTDOWN)
+        await self.broadcast(SHUTDOWN)
         await self.stop(1012, "service restart")
         self._forget()
         self.accept()
@@ -148,6 +152,7 @@ class SmallGateway(RunPlayer):
                 live.session.was_interrupted = live.is_started
             live.session.active = None
         self.runs.clear()
+        self.people.forget()
 
     @override
     async def _handle(self, request: Request) -> None:
@@ -162,20 +167,24 @@ class SmallGateway(RunPlayer):
             case "agent" | "chat.send":
                 await self._start_run(request)
             case "agent.wait":
-                self._spawn(self._wait(request))
+                self.spawn(self._wait(request))
             case "agents.list":
                 await request.connection.respond(request.id, self._agent_list())
             case "chat.abort":
                 await self._abort(request)
             case "chat.history":
                 limit = request.params.get("limit", HISTORY_LIMIT)
-                session = self._session(request.params["sessionKey"])
+                session = self.session(request.params["sessionKey"])
                 await request.connection.respond(request.id, session.history(limit))
             case "gateway.identity.get":
                 identity = {"deviceId": self.device_id, "publicKey": self.device_id[:43]}
                 await request.connection.respond(request.id, identity)
+            case method if method in OWN_WORK:
+                await self.own_work.answer(request)
             case method if method in READS:
                 await self.reads.answer(request)
+            case method if method in PEOPLE:
+                await self.people.answer(request)
 
     # --- connections ---
 
@@ -248,7 +257,7 @@ class SmallGateway(RunPlayer):
             return
         live = LiveRun(
             run=run,
-            session=self._session(key),
+            session=self.session(key),
             message=params["message"],
             timeout=params["timeoutMs"] / 1000 if is_chat_send else params.get("timeout"),
             sender=connection.number,
@@ -256,7 +265,19 @@ class SmallGateway(RunPlayer):
         )
         self.runs[run.run_id] = live
         await connection.respond(request.id, run.sent() if is_chat_send else run.accepted())
-        live.task = self._spawn(self._play(live))
+        live.task = self.spawn(self.play(live))
+
+    @override
+    async def _use_tool(self, live: LiveRun, call_id: str, name: str, arguments: JsonObject) -> str:
+        """Ask people first, where the session is set so, or when that is the tool."""
+        if name == "tool_call" and arguments.get("id") == "ask_user":
+            return await self.people.ask_user(live, arguments["args"]["questions"])
+        choice = self.reads.choices.get(live.session.key, Choice())
+        if name == "exec" and choice.permission_mode == "guarded":
+            denied = await self.people.exec(live, call_id, str(arguments["command"]))
+            if denied is not None:
+                return denied
+        return await super()._use_tool(live, call_id, name, arguments)
 
     def _continue(self, session: Session) -> None:
         """Continue an interrupted turn as a run of the gateway's own."""
@@ -265,4 +286,4 @@ class SmallGateway(RunPlayer):
         live = LiveRun(run=run, session=session, message=question)
         session.was_interrupted = False
         self.runs[run.run_id] = live
-        live.task = self._spawn(self._play(live, is_continued=True))
+        live.task = self.spawn(self.play(live, CONTINUATION))
