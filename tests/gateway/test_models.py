@@ -6,6 +6,7 @@ from hypothesis import given
 import pytest
 
 from custom_components.openclaw_voice.gateway.errors import ProtocolError
+from custom_components.openclaw_voice.gateway.health import Health, UpdateInfo
 from custom_components.openclaw_voice.gateway.models import (
     DEFAULT_ATTACHMENT_BYTES,
     DEFAULT_IMAGE_BYTES,
@@ -127,6 +128,24 @@ def test_a_hello_is_read() -> None:
         policy=Policy(max_payload=1_000, tick_interval=15.0),
         methods=frozenset({"health", "agent"}),
     )
+
+
+def test_the_hello_tells_how_the_gateway_is() -> None:
+    """Nobody need ask for it at a connect."""
+    update = {"currentVersion": "1", "latestVersion": "2", "channel": "beta"}
+    snapshot = {
+        "presence": [{"mode": "backend"}],
+        "health": {"ok": True, "sessions": {"count": 4}},
+        "sessionDefaults": {"modelConfigured": False},
+        "updateAvailable": update,
+    }
+    auth = {"method": "none", "scopes": [READ]}
+    hello = HelloOk.from_payload(HELLO | {"snapshot": snapshot, "auth": auth})
+    assert hello.auth_method == "none"
+    assert hello.is_model_configured is False
+    assert hello.health == Health(sessions=4)
+    assert hello.clients == 1
+    assert hello.update == UpdateInfo(installed="1", latest="2", channel="beta")
 
 
 def test_the_hello_of_a_real_gateway_is_read() -> None:

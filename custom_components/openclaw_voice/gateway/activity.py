@@ -89,17 +89,19 @@ class Activity:
         """
         told: dict[str, bool] = {}
         self._told = told
-        was_certain, self._is_certain = self._is_certain, True
+        # From now on: a gap while the answer is under way makes uncertain again.
+        self._is_certain, was_certain = True, self._is_certain
         try:
             payload = await self._client.request(
                 "sessions.list", {"activeOnly": True, "limit": MAX_RUNS}
             )
         except BaseException:
-            self._is_certain = was_certain
+            self._is_certain = self._is_certain and was_certain
             raise
         finally:
-            if self._told is told:
-                self._told = None
+            is_current, self._told = self._told is told, None
+        if not is_current:
+            return  # Asked over a connection that is gone.
         runs: dict[str, str] = {}
         for row in map(as_object, as_list(payload.get("sessions"))):
             runs |= _runs_of(row)
