@@ -1,0 +1,230 @@
+"""What the gateway and its agents say on their own: each kind comes from its own source, once."""
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+import uuid
+
+import pytest
+
+from demo.client import HomeAssistantClient
+from demo.gateway import GatewayProcess
+from demo.home_assistant import HomeAssistantProcess
+from demo.stage import Agent
+
+from .administrator import Administrator, Operator, administrator
+from .aloud import act, new_word
+from .told import Told, event_entities, told
+
+pytestmark = pytest.mark.e2e
+
+PREVIEW = 200
+"""Characters of a heartbeat that the gateway pushes."""
+
+
+@pytest.fixture
+async def owner(real_gateway: GatewayProcess, agent: Agent) -> AsyncGenerator[Administrator]:
+    """Return the owner of the gateway."""
+    async with administrator(real_gateway) as owner:
+        yield owner
+
+
+@pytest.fixture
+async def seen(agent: Agent, real_home_assistant: HomeAssistantProcess) -> AsyncGenerator[Told]:
+    """Return what is told from now on."""
+    async with told(real_home_assistant) as seen:
+        yield seen
+
+
+async def new_session(client: HomeAssistantClient, agent: Agent) -> str:
+    """Return the key of a session of this Home Assistant in which something was said."""
+    response = await act(
+        client, "ask", agent=agent.entity_id, session=uuid.uuid4().hex, message="MODEL:SAY seed"
+    )
+    assert response["answer"] == "seed"
+    return str(response["session_key"])
+
+
+async def test_what_a_scheduled_job_says_is_told(
+    owner: Administrator, seen: Told, agent: Agent
+) -> None:
+    """With its name as the title and all that automations may want to know."""
+    name, word = new_word(), new_word()
+
+    ended = await owner.run_job(name, f"MODEL:SAY The **bins** {word} go out.")
+
+    event = await seen.of_kind("job_finished", word)
+    job, started = ended["jobId"], ended["runAtMs"]
+    assert event.pop("time") == _time(started + ended["durationMs"])
+    assert event == {
+        "version": 1,
+        "kind": "job_finished",
+        "id": f"job:{job}:{started}",
+        "title": name,
+        "message": f"The **bins** {word} go out.",
+        "is_cut": False,
+        "agent": "main",
+        "session": ended["sessionKey"],
+        "entry_id": agent.entry_id,
+        "data": {
+            "job_id": job,
+            "status": "ok",
+            "error": None,
+            "duration": ended["durationMs"] / 1000,
+        },
+    }
+
+
+async def test_an_agent_that_is_woken_tells_all_it_has_to_say(
+    owner: Administrator, seen: Told
+) -> None:
+    """The gateway pushes only the beginning of it, and not who says it."""
+    word = new_word()
+    text = f"{word} {'knows more. ' * 30}".strip()
+
+    await owner.wake(f"MODEL:SAY {text}")
+
+    event = await seen.of_kind("heartbeat", word)
+    assert len(text) > PREVIEW
+    assert (event["message"], event["agent"]) == (text, "main")
+    assert event["session"] == "agent:main:main"
+
+
+async def test_an_agent_is_woken_by_an_action(
+    client: HomeAssistantClient, agent: Agent, seen: Told
+) -> None:
+    """As when a door opens; what it says comes as a heartbeat."""
+    word = new_word()
+
+    await client.rest(
+        "POST",
+        "/api/services/openclaw_voice/wake",
+        {"agent": agent.entity_id, "text": f"MODEL:SAY {word}"},
+    )
+
+    assert (await seen.of_kind("heartbeat", word))["agent"] == "main"
+
+
+async def test_a_reminder_is_told_once(owner: Administrator, seen: Told) -> None:
+    """It is a scheduled job that puts something before an agent, whose answer is a heartbeat."""
+    name, word, fence = new_word(), new_word(), new_word()
+
+    await owner.run_reminder(name, f"MODEL:SAY {word}")
+    await owner.run_job(fence, f"MODEL:SAY {fence}")
+
+    await seen.of_kind("job_finished", fence)
+    assert [event["kind"] for event in seen.with_words(word)] == ["heartbeat"]
+    assert seen.with_words(name) == []
+
+
+async def test_a_message_nobody_asked_for_is_told_with_its_session(
+    client: HomeAssistantClient, owner: Administrator, agent: Agent, seen: Told
+) -> None:
+    """Where the owner of the gateway says something in the agent's name."""
+    session, word = await new_session(client, agent), new_word()
+
+    message_id = await owner.inject(session, f"The laundry {word} is done.", label="Laundry")
+
+    event = await seen.of_kind("message", word)
+    assert event["id"].endswith(message_id)
+    assert (event["agent"], event["session"]) == ("main", session)
+    assert (event["title"], event["message"]) == ("Laundry", f"The laundry {word} is done.")
+    assert event["data"] == {"run_id": None, "label": "Laundry", "links": []}
+
+
+async def test_conversations_of_others_are_nobody_elses(
+    client: HomeAssistantClient,
+    owner: Administrator,
+    real_gateway: GatewayProcess,
+    agent: Agent,
+    seen: Told,
+) -> None:
+    """Neither a chat of somebody at the gateway nor a session of another Home Assistant."""
+    ours, fence, secret = await new_session(client, agent), new_word(), new_word()
+    theirs = [
+        f"agent:main:chat:{uuid.uuid4().hex}",
+        f"agent:main:homeassistant:ffffffff:named:{uuid.uuid4().hex}",
+    ]
+    async with Operator.connect(real_gateway) as other:
+        for session in theirs:
+            assert await other.chat(session, f"MODEL:SAY {secret}") == secret
+            await owner.inject(session, secret, label=secret)
+
+    await owner.inject(ours, fence)
+
+    assert await seen.of_kind("message", fence)
+    assert secret not in str(seen.events)
+
+
+async def test_what_was_said_meanwhile_is_told_once_and_in_order(
+    client: HomeAssistantClient,
+    owner: Administrator,
+    real_home_assistant: HomeAssistantProcess,
+    agent: Agent,
+    seen: Told,
+) -> None:
+    """While Home Assistant was not connected: a job, a message, an agent that was woken."""
+    session = await new_session(client, agent)
+    before, job, message, woken, after = (new_word() for _ in range(5))
+    await owner.inject(session, before)
+    await seen.of_kind("message", before)
+
+    await _disable(client, agent, by="user")
+    await owner.run_job(job, f"MODEL:SAY {job}")
+    await owner.inject(session, message)
+    known = len(owner.feed.events)
+    await owner.wake(f"MODEL:SAY {woken}")
+    await owner.until("heartbeat", lambda payload: payload.get("preview") == woken, after=known)
+    assert seen.with_words(job) + seen.with_words(message) + seen.with_words(woken) == []
+    await _disable(client, agent, by=None)
+    await seen.of_kind("heartbeat", woken)
+    # It comes live, after all that was missed.
+    await owner.inject(session, after)
+    await seen.of_kind("message", after)
+
+    words = (before, job, message, woken, after)
+    told_words = [word for event in seen.events for word in words if word in event["message"]]
+    assert told_words == list(words)
+
+
+async def test_the_gateway_says_that_it_stops(
+    real_gateway: GatewayProcess, owner: Administrator, seen: Told
+) -> None:
+    """As long as it still can."""
+    await real_gateway.terminate()
+
+    event = await seen.of_kind("gateway_stopping")
+    assert event["data"]["reason"] == "gateway stopping"
+    await real_gateway.start()
+
+
+async def test_entities_show_what_is_told_and_no_log_has_it(
+    client: HomeAssistantClient,
+    owner: Administrator,
+    real_home_assistant: HomeAssistantProcess,
+    agent: Agent,
+    seen: Told,
+) -> None:
+    """The entity of the gateway, and that of the agent whose message it is."""
+    word = new_word()
+
+    await owner.run_job("Bins", f"MODEL:SAY {word}")
+
+    event = await seen.of_kind("job_finished", word)
+    entities = await event_entities(client, agent)
+    assert len(entities) == 2
+    for entity_id in entities:
+        state = await client.rest("GET", f"/api/states/{entity_id}")
+        shown = state["attributes"]
+        assert shown["event_type"] == "job_finished"
+        assert (shown["id"], shown["title"], shown["message"]) == (event["id"], "Bins", word)
+    assert word not in real_home_assistant.log_path.read_text(errors="replace")
+
+
+async def _disable(client: HomeAssistantClient, agent: Agent, *, by: str | None) -> None:
+    """Have somebody disable the entry, or enable it again, and wait until it is so."""
+    await client.call("config_entries/disable", entry_id=agent.entry_id, disabled_by=by)
+    await client.wait_for_entry(agent.entry_id, "not_loaded" if by else "loaded")
+
+
+def _time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()
