@@ -16,10 +16,12 @@ from custom_components.openclaw_voice.assist.context import (
     MAX_MESSAGE,
     MAX_MESSAGES,
     MAX_NAME,
+    MAX_REPLY_TO,
     MAX_UNHEARD,
     MAX_WORK_CONTEXT,
     MAX_WORK_LINE,
     ONLY_IF_ADDRESSED,
+    REPLY_TITLE,
     SAID_ASIDE_TITLE,
     TASK_TITLE,
     UNHEARD_TITLE,
@@ -229,6 +231,17 @@ def test_a_session_learns_what_was_said_aside_and_what_nobody_heard() -> None:
             f"{UNHEARD_TITLE}\n- You: late 0\n- You: late 1\n- You: late 2",
         ]
     )
+
+
+def test_an_agent_knows_what_it_is_answered() -> None:
+    """It said so on its own, in another session perhaps; on one line, cut where it is long."""
+    reply = replace(question(), reply_to="Garden\nThe tomatoes are ripe." + "x" * MAX_REPLY_TO)
+    told = build_instructions(reply, NONE, now=NOW)
+    assert f"{REPLY_TITLE} Garden The tomatoes are ripe.x" in told
+    assert len(told.split(REPLY_TITLE)[1]) == 1 + MAX_REPLY_TO
+    assert "You have just said: Garden The tomatoes" in build_work_context(reply, NONE, NOW)
+    follow_up = replace(reply, reply_to="")
+    assert REPLY_TITLE not in build_instructions(follow_up, NONE, now=NOW)
 
 
 @pytest.mark.parametrize("asks", [False, True])

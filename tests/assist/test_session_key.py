@@ -10,6 +10,7 @@ from custom_components.openclaw_voice.assist.session_key import (
     home_of,
     is_ours,
     session_key,
+    without_aside,
 )
 
 INSTANCE = "3a5f9c1d2e4b4f6a8c0d1e2f3a4b5c6d"
@@ -139,3 +140,12 @@ def test_a_long_agent_id_with_everything_hashes_generation_and_side_too() -> Non
 def test_sessions_of_others_are_not_ours(foreign: str) -> None:
     """A second home on the same gateway keeps its conversations to itself."""
     assert not is_ours(foreign, INSTANCE)
+
+
+def test_a_side_session_leads_back_to_its_session() -> None:
+    """Keys of others are left as they are, whatever they end with."""
+    for generation in (0, 2):
+        own = key("x", generation=generation)
+        assert without_aside(key("x", generation=generation, is_aside=True), INSTANCE) == own
+        assert without_aside(own, INSTANCE) == own
+    assert without_aside("agent:main:main:aside", INSTANCE) == "agent:main:main:aside"

@@ -29,14 +29,19 @@ class Satellite(assist_satellite.AssistSatelliteEntity):
 
     _attr_should_poll = False
 
-    def __init__(self, name: str, *, can_announce: bool = True) -> None:
+    def __init__(self, name: str, *, can_announce: bool = True, can_listen: bool = False) -> None:
         """Be idle, and say at once what is to be said."""
         self.entity_id = f"assist_satellite.{name}"
         self._attr_unique_id = name
         if can_announce:
             self._attr_supported_features = AssistSatelliteEntityFeature.ANNOUNCE
+        if can_listen:
+            self._attr_supported_features |= AssistSatelliteEntityFeature.START_CONVERSATION
         self.said: list[str] = []
         """What was said to its end."""
+
+        self.asked: list[str] = []
+        """After what of it somebody was listened to."""
 
         self.begun: asyncio.Queue[str] = asyncio.Queue()
         """What it began to say."""
@@ -69,6 +74,14 @@ class Satellite(assist_satellite.AssistSatelliteEntity):
             raise self.failures.pop(0)
         await self.may_end.wait()
         self.said.append(announcement.message)
+
+    @override
+    async def async_start_conversation(
+        self, start_announcement: AssistSatelliteAnnouncement
+    ) -> None:
+        """Say something, and listen."""
+        await self.async_announce(start_announcement)
+        self.asked.append(start_announcement.message)
 
     async def begins(self) -> str:
         """Return what it begins to say next."""

@@ -1,6 +1,6 @@
 """Who says what when: decisions of the queue of a satellite."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from hypothesis import given, strategies as st
 import pytest
@@ -22,12 +22,16 @@ from custom_components.openclaw_voice.outbox.queue import (
     is_ready,
     route,
 )
+from custom_components.openclaw_voice.outbox.quiet_hours import QuietHours
 
 from .late import NOON, SATELLITE, SECOND, make_message, make_waiting
 
 IDLE = Satellite(is_there=True, idle_since=NOON - 10 * SECOND)
 BUSY = Satellite(is_there=True)
 AWAY = Satellite(is_there=False)
+LISTENER = Satellite(is_there=True, can_listen=True, idle_since=NOON - 10 * SECOND)
+QUIET = QuietHours(begin=time(11), end=time(12, 30), zone=UTC)
+QUIET_END = NOON + timedelta(minutes=30)
 
 
 def ids(waiting: tuple[Waiting, ...]) -> list[str]:
@@ -117,6 +121,55 @@ def test_too_many_messages_push_out_the_oldest() -> None:
     assert ids(decision.given_up) == ["0", "1"]
 
 
+def test_what_nobody_asked_for_is_pushed_out_first() -> None:
+    """A promise is kept, however much else there is to say."""
+    waiting = [make_waiting("promise")]
+    waiting += [make_waiting(str(number), is_owed=False) for number in range(MAX_WAITING + 1)]
+    assert ids(decide(waiting, BUSY, NOON).given_up) == ["0", "1"]
+
+
+def test_nothing_is_said_in_its_quiet_hours() -> None:
+    """It is said when they end; what has none is said meanwhile."""
+    quiet = make_waiting("quiet", quiet=QUIET)
+    assert decide([quiet], IDLE, NOON) == Decision(wake_at=QUIET_END)
+    assert ids(decide([quiet, make_waiting("b")], IDLE, NOON).say) == ["b"]
+    assert ids(decide([quiet], IDLE, QUIET_END).say) == ["quiet"]
+
+
+def test_quiet_hours_do_not_make_a_message_last() -> None:
+    """Its time may be over before they are."""
+    soon = make_waiting("soon", quiet=QUIET, expires=NOON + SECOND)
+    assert decide([soon], IDLE, NOON).wake_at == NOON + SECOND
+    assert ids(decide([soon], IDLE, NOON + SECOND).given_up) == ["soon"]
+
+
+def test_a_satellite_that_is_busy_in_quiet_hours_is_looked_at_when_they_end() -> None:
+    """Or when it changes."""
+    quiet = make_waiting("quiet", quiet=QUIET)
+    assert decide([quiet], BUSY, NOON).wake_at == QUIET_END
+    just_idle = Satellite(is_there=True, idle_since=NOON)
+    loud = make_waiting("b")
+    assert decide([quiet, loud], just_idle, NOON).wake_at == NOON + IDLE_TIME
+
+
+def test_a_satellite_listens_after_what_wants_a_reply() -> None:
+    """If it can."""
+    asking = [make_waiting("a", listens=True), make_waiting("b", listens=True)]
+    assert decide(asking, LISTENER, NOON).listens
+    assert ids(decide(asking, LISTENER, NOON).say) == ["a", "b"]
+    assert not decide(asking, IDLE, NOON).listens
+    assert not decide([make_waiting()], LISTENER, NOON).listens
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_wants_a_reply_is_said_apart(*, is_first: bool) -> None:
+    """Else nobody would know what the reply is to."""
+    waiting = [make_waiting("a", listens=is_first), make_waiting("b", listens=not is_first)]
+    decision = decide(waiting, LISTENER, NOON)
+    assert ids(decision.say) == ["a"]
+    assert decision.listens is is_first
+
+
 def test_messages_that_wait_are_said_together() -> None:
     """One announcement, in order."""
     decision = decide([make_waiting("a"), make_waiting("b")], IDLE, NOON)
@@ -143,6 +196,7 @@ def test_a_long_message_is_said_alone() -> None:
     is_there=st.booleans(),
     can_announce=st.booleans(),
     hold=st.none() | st.integers(-5, 5),
+    is_quiet=st.booleans(),
 )
 def test_no_message_is_lost_or_forgotten(
     *,
@@ -152,10 +206,17 @@ def test_no_message_is_lost_or_forgotten(
     is_there: bool,
     can_announce: bool,
     hold: int | None,
+    is_quiet: bool,
 ) -> None:
     """Each is said, given up, or has a time in the future at which it is thought of again."""
     waiting = [
-        make_waiting(str(number), tries=tries * (number % 2), expires=NOON + end * SECOND)
+        make_waiting(
+            str(number),
+            tries=tries * (number % 2),
+            expires=NOON + end * SECOND,
+            listens=number % 3 == 0,
+            quiet=QUIET if is_quiet and number % 2 else None,
+        )
         for number, end in enumerate(ends)
     ]
     since: datetime | None = None if idle_for is None else NOON - idle_for * SECOND

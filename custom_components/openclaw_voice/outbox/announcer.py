@@ -5,7 +5,7 @@ What is told whom is in `notification_options`, in which words in `wording`, whe
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -90,7 +90,7 @@ class Announcer:
         self._delivery = async_delivery(hass)
         self._options = NotificationOptions.from_data(entry.options)
         self._task: asyncio.Task[None] | None = None
-        self._pending: asyncio.Queue[tuple[Notification, bool]] = asyncio.Queue(MAX_PENDING)
+        self._pending: deque[tuple[Notification, bool]] = deque()
         """What has come, and whether people are to be told."""
 
         self._told: dict[str, _Told] = {}
@@ -109,9 +109,6 @@ class Announcer:
     @callback
     def async_start(self, subscribe: Subscribe) -> None:
         """Tell people of every notification from now on; `subscribe` is the notifier's."""
-        self._task = self._entry.async_create_background_task(
-            self._hass, self._async_work(), f"{self._entry.domain} announcer"
-        )
         self._endings = [
             subscribe(self._on_notification),
             self._entry.add_update_listener(self._async_on_update),
@@ -125,6 +122,7 @@ class Announcer:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._pending.clear()
         for message_id in tuple(self._told):
             self._withdraw(message_id)
         for stop_timer in self._shown.values():
@@ -138,14 +136,18 @@ class Announcer:
         is_wanted = self._options.is_on and notification.kind in self._options.kinds
         if not is_wanted and notification.kind not in _RESOLVED:
             return
-        if self._pending.full():
-            self._pending.get_nowait()
+        if len(self._pending) >= MAX_PENDING:
+            self._pending.popleft()
             _LOGGER.warning("Too many notifications at once; the oldest is told nobody")
-        self._pending.put_nowait((notification, is_wanted))
+        self._pending.append((notification, is_wanted))
+        if self._task is None or self._task.done():
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_work(), f"{self._entry.domain} announcer", eager_start=False
+            )
 
     async def _async_work(self) -> None:
-        while True:
-            notification, is_wanted = await self._pending.get()
+        while self._pending:
+            notification, is_wanted = self._pending.popleft()
             try:
                 self._settle(notification)
                 if is_wanted:
@@ -168,7 +170,7 @@ class Announcer:
             id=self._id_of(notification),
             introduction=with_end(title, ":") if aloud else "",
             next_introduction=with_end(title, ":") if aloud else "",
-            spoken=aloud or with_end(title, "."),
+            spoken=with_end(aloud or title, "."),
             written=words.written,
             title=words.title,
             satellite_id=None,

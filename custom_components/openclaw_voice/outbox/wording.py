@@ -23,6 +23,9 @@ SLUGS: Final = (
 MAX_WRITTEN: Final = 1_000
 """Characters of what is sent or shown; what can be decided is always part of them."""
 
+MAX_CHOICES: Final = 600
+"""Characters of that."""
+
 _WITH_HEADING: Final = frozenset(
     {
         NotificationKind.APPROVAL_REQUESTED,
@@ -70,10 +73,10 @@ def wording(
         title = heading
     elif notification.kind in _WITH_HEADING:
         title = f"{heading}: {title}"
-    choices = "\n".join(_choices(notification, texts))
+    choices = cut("\n".join(_choices(notification, texts)), MAX_CHOICES)
     message = notification.message.strip()
     room = MAX_WRITTEN - (len(choices) + 2 if choices else 0)
-    parts = (cut(message, max(room, 0)), cut(choices, MAX_WRITTEN))
+    parts = (cut(message, room), choices)
     return Wording(
         title=title,
         aloud=_aloud(notification, message, choices),
