@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 import logging
 from typing import Final
 
 from ..gateway.client import GatewayClient
 from ..gateway.errors import GatewayError, RequestError
 from ..gateway.heartbeat import Heartbeat
+from ..gateway.unasked_message import UnaskedMessage
 from .notification import Notification
 from .notifications import (
     is_for_us,
@@ -28,6 +29,9 @@ SEARCH_LIMIT: Final = 60.0
 
 HEARTBEAT_LIMIT: Final = 3.0
 """Seconds to wait for the full text of a heartbeat; its beginning is known."""
+
+HEARTBEAT_END: Final = timedelta(seconds=2)
+"""How long before the end of a heartbeat an agent has said its words, at most."""
 
 MAX_JOBS: Final = 500
 """Runs of scheduled jobs, the newest ones."""
@@ -61,12 +65,13 @@ class _Search:
     since: datetime
     is_ours: Callable[[str], bool]
     agent_ids: Sequence[str]
+    heartbeats: Sequence[datetime]
     found: list[Notification | None] = field(default_factory=list)
     is_complete: bool = True
 
     async def run(self) -> None:
         """Ask for everything; what one question comes to does not concern the others."""
-        parts = (self._jobs, self._messages, self._approvals, self._questions, self._heartbeat)
+        parts = (self._heartbeat, self._jobs, self._messages, self._approvals, self._questions)
         try:
             async with asyncio.timeout(SEARCH_LIMIT):
                 for part in parts:
@@ -96,7 +101,11 @@ class _Search:
         ]
         for key in used[:MAX_SESSIONS]:
             messages = await self.client.unasked.since(key, self.since)
-            self.found += [of_message(message) for message in messages[-MAX_MESSAGES:]]
+            self.found += [
+                of_message(message)
+                for message in messages[-MAX_MESSAGES:]
+                if not self._is_of_heartbeat(message)
+            ]
 
     async def _approvals(self) -> None:
         approvals = await self.client.approvals.list()
@@ -108,12 +117,20 @@ class _Search:
 
     async def _heartbeat(self) -> None:
         heartbeat = await self.client.heartbeat.last()
-        if heartbeat is not None and heartbeat.at > self.since:
-            notification = of_heartbeat(heartbeat)
-            if notification is not None:
-                self.found.append(
-                    await async_with_full_text(self.client, notification, heartbeat, self.agent_ids)
-                )
+        if heartbeat is None or heartbeat.at <= self.since:
+            return
+        notification = of_heartbeat(heartbeat)
+        if notification is not None:
+            self.heartbeats = [*self.heartbeats, heartbeat.at]
+            self.found.append(
+                await async_with_full_text(self.client, notification, heartbeat, self.agent_ids)
+            )
+
+    def _is_of_heartbeat(self, message: UnaskedMessage) -> bool:
+        """Tell whether a session of ours was woken: its history does not say so."""
+        return message.run_id is not None and any(
+            timedelta() <= ended - message.at <= HEARTBEAT_END for ended in self.heartbeats
+        )
 
 
 async def async_missed(
@@ -123,6 +140,7 @@ async def async_missed(
     floor: datetime,
     is_ours: Callable[[str], bool],
     agent_ids: Sequence[str],
+    heartbeats: Sequence[datetime] = (),
 ) -> Missed:
     """Ask the gateway for what can have been missed.
 
@@ -132,8 +150,11 @@ async def async_missed(
         floor: What is not younger is left out, also what still waits for people (UTC).
         is_ours: Whether a session, by its key, belongs to this Home Assistant.
         agent_ids: Whose heartbeats are completed.
+        heartbeats: When those ended (UTC) that were surfaced already.
     """
-    search = _Search(client=client, since=since, is_ours=is_ours, agent_ids=agent_ids)
+    search = _Search(
+        client=client, since=since, is_ours=is_ours, agent_ids=agent_ids, heartbeats=heartbeats
+    )
     await search.run()
     found = {
         notification.id: notification

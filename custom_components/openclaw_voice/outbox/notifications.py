@@ -57,6 +57,9 @@ class Arrival:
     """Of the process of the gateway that sent it."""
 
 
+HEARTBEAT_ID: Final = "heartbeat:"
+"""Begins the ids of heartbeats."""
+
 _QUESTION: Final = "question:"
 _ANSWERED: Final = ":answered"
 
@@ -99,7 +102,7 @@ def of_heartbeat(heartbeat: Heartbeat) -> Notification | None:
     if not heartbeat.has_text:
         return None
     return Notification(
-        id=f"heartbeat:{_milliseconds(heartbeat.at)}",
+        id=f"{HEARTBEAT_ID}{_milliseconds(heartbeat.at)}",
         kind=NotificationKind.HEARTBEAT,
         message=heartbeat.text[:MAX_TEXT],
         agent_id=heartbeat.agent_id,

@@ -306,6 +306,7 @@ class Notifier:
             floor=self._surfaced.floor,
             is_ours=self._is_ours,
             agent_ids=self._agent_ids(),
+            heartbeats=self._surfaced.heartbeats,
         )
         for notification in missed.notifications:
             self._surface(notification)

@@ -10,6 +10,7 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from .notification import Notification, NotificationKind
+from .notifications import HEARTBEAT_ID
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -100,6 +101,15 @@ class Surfaced:
         if self._complete_until is None:
             return self._floor
         return max(self._floor, self._complete_until - OVERLAP)
+
+    @property
+    def heartbeats(self) -> tuple[datetime, ...]:
+        """When the heartbeats ended (UTC) that are remembered."""
+        return tuple(
+            time
+            for name, time in self._ids.items()
+            if time is not None and name.startswith(HEARTBEAT_ID)
+        )
 
     def __contains__(self, notification_id: str) -> bool:
         """Return whether this was surfaced."""
