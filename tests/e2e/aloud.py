@@ -22,8 +22,8 @@ LATE_ANSWER = "openclaw_voice_late_answer"
 HOLDING = "I will tell you as soon as I know."
 """How every holding phrase ends."""
 
-PATIENT = 60.0
-"""Seconds of patience with an agent that does not keep people waiting, however busy the computer is."""
+PATIENT = 100.0
+"""Seconds of patience when no answer is to come later, however busy the computer is."""
 
 MODEL_LIMIT = 60.0
 """Seconds until a question must have reached the model. It takes less than one, and nine of a cold gateway."""

@@ -37,12 +37,12 @@ FLAGS: Final = (
     # Pages of this computer alone: a picture of a brand must not make a test wait for the internet.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-START_LIMIT: Final = 30.0
+START_LIMIT: Final = 90.0
 STOP_LIMIT: Final = 5.0
-WAIT_LIMIT: Final = 20.0
+WAIT_LIMIT: Final = 60.0
 """Seconds until something must be seen."""
 
-ANSWER_LIMIT: Final = 15.0
+ANSWER_LIMIT: Final = 45.0
 """Seconds for an answer of the browser, beyond what it was told to wait."""
 
 MAX_MESSAGE: Final = 64 * 1024 * 1024

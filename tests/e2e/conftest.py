@@ -15,7 +15,7 @@ from demo.voice.room import SatelliteEntity, add_satellite
 from demo.voice.satellite import Satellite
 from demo.voice.server import VoiceServer
 
-from .aloud import LateAnswers, Room, late_answers
+from .aloud import PATIENT, LateAnswers, Room, late_answers
 from .heard import Heard, heard
 from .subentry_flow import Options
 
@@ -134,6 +134,12 @@ async def options(
     yield options
     async with real_home_assistant.connect() as later:
         await options.take_back(later)
+
+
+@pytest.fixture
+async def patient(options: Options) -> None:
+    """Have people wait for our agent until it answers: a cold gateway may take longer than they usually do."""
+    await options.change(patience=PATIENT)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from demo.stage import Agent
 
 PATH = "/api/config/config_entries/subentries/flow"
 AGENT = "agent"
-LISTED_LIMIT = 30.0
+LISTED_LIMIT = 90.0
 """Seconds until the gateway has noticed a change of its configuration."""
 
 type JsonObject = dict[str, Any]
@@ -116,7 +116,8 @@ async def add_agent(
     if not await is_added():
         if not await is_offered():
             folder = str(gateway.folder / f"workspace-{name}")
-            await gateway.command("agents", "add", name, "--workspace", folder, "--non-interactive")
+            arguments = ("agents", "add", name, "--workspace", folder, "--non-interactive")
+            await gateway.command(*arguments, limit=LISTED_LIMIT)
             await _eventually(is_offered)
         step = await _begin(client, first)
         step = await client.rest("POST", f"{PATH}/{step['flow_id']}", {"agent_id": name})

@@ -14,7 +14,7 @@ from .aloud import Room, new_word
 from .conftest import ask
 from .subentry_flow import Options
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("patient")]
 
 FACT = re.compile(r"^(?:- )?(Room|Floor|Satellite|Person|Language|Local time): (.+)$", re.MULTILINE)
 WORK_CONTEXT = re.compile(r"^\{\"page\".*\}$", re.MULTILINE)

@@ -8,10 +8,13 @@ import pytest
 
 from demo.process import CHECKOUT
 
-pytestmark = pytest.mark.e2e("python", "home-assistant", "gateway")
-
-LIMIT = 150.0
+LIMIT = 300.0
 """Seconds for one run of the demo. It takes 25."""
+
+pytestmark = [
+    pytest.mark.e2e("python", "home-assistant", "gateway"),
+    pytest.mark.timeout(LIMIT + 30),
+]
 
 KEYS = {
     "question",

@@ -10,11 +10,11 @@ from demo.voice.room import SatelliteEntity
 from demo.voice.satellite import Satellite
 from demo.voice.server import VoiceServer
 
-from .aloud import HOLDING, Room, new_word
+from .aloud import ANNOUNCED_LIMIT, HOLDING, MODEL_LIMIT, Room, new_word
 from .conftest import ask
 from .subentry_flow import Options
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("patient")]
 
 SPOKEN_MARKDOWN = (
     "Küchenlicht. Das Licht ist an. A list: one item. another item. I put the table in the chat. "
@@ -34,9 +34,9 @@ async def test_the_same_answer_is_spoken_clean_and_written_as_it_is(
 
 
 async def test_text_before_a_tool_is_spoken_before_the_answer(
-    kitchen_room: Room, model_server: ModelServer
+    kitchen_room: Room,
 ) -> None:
-    """Five seconds of tool lie between them, which the patience of eight allows."""
+    """Five seconds of tool lie between them, which the patience allows."""
     word = new_word()
 
     said = await kitchen_room.ask(f'MODEL:TOOL exec {{"command": "sleep 5; echo {word}"}}')
@@ -50,11 +50,11 @@ async def test_text_before_a_tool_is_spoken_before_the_answer(
 
 async def test_who_goes_on_speaking_is_not_cut_short(kitchen_room: Room, options: Options) -> None:
     """Patience counts from the last words, not from the question."""
-    await options.change(patience=2)
+    await options.change(patience=6)
 
-    said = await kitchen_room.ask("MODEL:SLOW 500 12")
+    said = await kitchen_room.ask("MODEL:SLOW 700 12")
 
-    assert said.seconds > 5
+    assert said.seconds > 7
     assert said.answer.endswith("word12")
     assert HOLDING not in "".join(said.given)
 
@@ -72,9 +72,11 @@ async def test_an_agent_that_keeps_silent_says_nothing_and_is_no_error(
     asked = len(model_server.requests)
 
     await satellite.ask("We do not need you for this.")
-    await client.wait_for_state(kitchen.entity_id, lambda state: state == "idle")
+    await model_server.wait_for(lambda requests: len(requests) > asked, limit=MODEL_LIMIT)
+    await client.wait_for_state(
+        kitchen.entity_id, lambda state: state == "idle", limit=ANNOUNCED_LIMIT
+    )
 
-    assert len(model_server.requests) > asked
     assert len(voice_server.spoken) == spoken
     assert len(satellite.playbacks) == known
     assert satellite.errors == ()

@@ -20,7 +20,7 @@ PERSON = {
     "name": {"description": "Who lives here", "required": True, "selector": {"text": {}}},
     "age": {"required": True, "selector": {"number": {"min": 0, "max": 120}}},
 }
-MODEL_LIMIT = 30.0
+MODEL_LIMIT = 60.0
 """Seconds until the model is asked for something."""
 
 

@@ -9,11 +9,11 @@ from demo.gateway import GatewayProcess
 from demo.model_server import ModelServer
 from demo.stage import Agent
 
-from .aloud import Room, new_word
+from .aloud import PATIENT, Room, new_word
 from .conftest import ask
-from .subentry_flow import add_agent
+from .subentry_flow import Options, add_agent
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("patient")]
 
 GARDENER = "gardener"
 RUNTIME = re.compile(r"Runtime: agent=([a-z]+)")
@@ -25,7 +25,9 @@ async def gardener(
     client: HomeAssistantClient, agent: Agent, real_gateway: GatewayProcess
 ) -> Agent:
     """Return a second agent, added from the gateway's list."""
-    return await add_agent(client, agent, real_gateway, GARDENER)
+    gardener = await add_agent(client, agent, real_gateway, GARDENER)
+    await Options(client, gardener).change(patience=PATIENT)
+    return gardener
 
 
 @pytest.fixture
