@@ -201,6 +201,13 @@ class AgentRun:
         message = {"message": _message(said)} if has_message else {}
         return self.chat_event("final", stopReason="stop", **message)
 
+    def further_final(self, text: str) -> JsonObject:
+        """Return the `chat` frame of what the agent has sent by its `message` tool."""
+        message = _message(text) | {"text": text, "stopReason": "stop"}
+        frame = self.chat_event("final", message=message, seq=1)
+        del frame["payload"]["agentId"]
+        return frame
+
     def no_answer(self, disposition: str) -> list[JsonObject]:
         """Return the frames of a run without text, `silent` or `empty`: the model is asked twice."""
         return [

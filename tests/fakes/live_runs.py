@@ -20,6 +20,23 @@ RECOVERY_PROMPT: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What starts a run."""
+
+    text: str
+    role: str = "user"
+    provenance: JsonObject | None = None
+    """Who writes it in the user's place."""
+
+
+CONTINUATION: Final = Prompt(
+    text=RECOVERY_PROMPT,
+    provenance={"kind": "internal_system", "sourceTool": RECOVERY_TOOL},
+)
+"""What makes an agent go on with an interrupted turn."""
+
+
 @dataclass(eq=False, slots=True, kw_only=True)
 class Session:
     """One conversation."""
@@ -34,11 +51,25 @@ class Session:
     last: LiveRun | None = None
     was_interrupted: bool = False
 
-    def add_user(self, run: AgentRun, text: str, **fields: object) -> None:
-        """Add what the user said."""
+    def add_prompt(self, run: AgentRun, prompt: Prompt) -> None:
+        """Add what starts a run."""
         key = f"{run.run_id}:user"
-        row = {"role": "user", "content": text, "idempotencyKey": key}
-        self._add(row | fields, {"senderIsOwner": False, "idempotencyKey": key})
+        row: JsonObject = {"role": prompt.role, "content": prompt.text, "idempotencyKey": key}
+        if prompt.provenance is not None:
+            row["provenance"] = prompt.provenance
+        self._add(row, {"senderIsOwner": False, "idempotencyKey": key})
+
+    def add_injected(self, text: str) -> JsonObject:
+        """Add a message that a program puts in, and return its row."""
+        row = {"role": "assistant", "content": [{"type": "text", "text": text}]}
+        made = {"stopReason": "stop", "provider": "openclaw", "model": "gateway-injected"}
+        return self._add(row | made, {})
+
+    def add_sent(self, run: AgentRun, text: str) -> None:
+        """Add what the agent has sent by its `message` tool."""
+        key = f"{run.run_id}:message-tool:{uuid.uuid4().hex}"
+        made = {"provider": "openclaw", "model": "delivery-mirror", "idempotencyKey": key}
+        self.add_text(run, text, **made)
 
     def add_text(self, run: AgentRun, text: str, **fields: object) -> None:
         """Add a message of the agent."""
@@ -93,9 +124,10 @@ class Session:
             }
         return payload
 
-    def _add(self, row: JsonObject, meta: JsonObject) -> None:
+    def _add(self, row: JsonObject, meta: JsonObject) -> JsonObject:
         mark = meta | {"id": str(uuid.uuid4()), "seq": len(self.rows) + 1}
         self.rows.append(row | {"timestamp": now_ms(), "__openclaw": mark})
+        return self.rows[-1]
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -110,6 +142,9 @@ class LiveRun:
 
     sender: int = 0
     """Number of the connection that started it; 0 is the gateway itself."""
+
+    sent: list[str] = field(default_factory=list)
+    """What the agent has sent by its `message` tool; told after the answer."""
 
     is_chat_send: bool = False
     """It was started by `chat.send`, which has no last response."""

@@ -42,7 +42,7 @@ class RunPlayer(GatewayServer):
         """Return a session; it begins when it is named first."""
         return self.sessions.setdefault(key.lower(), Session(key=key.lower()))
 
-    async def broadcast(self, *frames: JsonObject, sender: int = 0) -> None:
+    async def _broadcast(self, *frames: JsonObject, sender: int = 0) -> None:
         """Send events to everybody who may read; a tool's details to the sender only."""
         for frame in frames:
             is_private = frame["payload"].get("stream") == "tool"
@@ -53,7 +53,8 @@ class RunPlayer(GatewayServer):
 
     def say(self, message: str) -> str:
         """Return what the model answers to a message, without a run."""
-        return "".join(self._model([{"role": "user", "content": message}]).pieces)
+        reply = self._model([{"role": "user", "content": message}])
+        return "" if isinstance(reply, Fail) else "".join(reply.pieces)
 
     async def play(self, live: LiveRun, prompt: Prompt | None = None) -> None:
         """Play a run from its turn in the session to its last response.
@@ -67,11 +68,11 @@ class RunPlayer(GatewayServer):
             live.is_started = True
             try:
                 async with asyncio.timeout(live.timeout):
-                    await self.broadcast(*run.start())
+                    await self._broadcast(*run.start())
                     await self._answer(live)
             except TimeoutError:
                 live.end_timed_out()
-                await self.broadcast(*run.fail(str(live.outcome["error"]), kind="timeout"))
+                await self._broadcast(*run.fail(str(live.outcome["error"]), kind="timeout"))
             session.active = None
         await self._respond_last(live)
 
@@ -101,14 +102,14 @@ class RunPlayer(GatewayServer):
             messages += await self._call(live, reply)
         frames = live.run.end()
         live.end_ok()
-        await self.broadcast(*frames)
-        await self.broadcast(*map(live.run.further_final, live.sent))
+        await self._broadcast(*frames)
+        await self._broadcast(*map(live.run.further_final, live.sent))
 
     async def _say(self, live: LiveRun, reply: Say | CallTool | Hang) -> None:
         """Stream the text of one reply."""
         pause = 0 if isinstance(reply, Hang) else reply.pause
         for piece in reply.pieces:
-            await self.broadcast(*live.run.say(piece))
+            await self._broadcast(*live.run.say(piece))
             await asyncio.sleep(pause * self._time_scale)
 
     async def _hang(self, reply: Hang) -> None:
@@ -125,16 +126,16 @@ class RunPlayer(GatewayServer):
         title = f"{call.name.title()} {next(iter(arguments.values()), '')}".strip()
         live.session.add_call(run, call_id, call.name, arguments)
         frames = run.tool_start(call_id, call.name, arguments, title=title)
-        await self.broadcast(*frames, sender=live.sender)
+        await self._broadcast(*frames, sender=live.sender)
         result = await self._use_tool(live, call_id, call.name, arguments)
         live.session.add_result(run, call_id, call.name, result)
         frames = run.tool_end(call_id, call.name, result, title=title)
-        await self.broadcast(*frames, sender=live.sender)
+        await self._broadcast(*frames, sender=live.sender)
         return [{"role": "assistant", "content": ""}, {"role": "tool", "content": result}]
 
     async def _use_tool(self, live: LiveRun, call_id: str, name: str, arguments: JsonObject) -> str:
         """Use a tool and return its result."""
-        return self._tools(name, arguments)
+        return self._send(live, arguments) or self._tools(name, arguments)
 
     def _send(self, live: LiveRun, arguments: JsonObject) -> str | None:
         """Send a message on behalf of the agent, if a call of a tool is about that."""
@@ -154,14 +155,14 @@ class RunPlayer(GatewayServer):
         tell = live.run.chat_no_answer if live.is_chat_send else live.run.no_answer
         frames = tell(disposition)
         live.end_without_answer(disposition)
-        await self.broadcast(*frames)
+        await self._broadcast(*frames)
 
     async def _fail(self, live: LiveRun, reply: Fail) -> None:
         """End a run whose model answers with an error."""
         message = f"LLM request failed (HTTP {reply.status})."
         frames = live.run.fail(message)
         live.end_failed(message)
-        await self.broadcast(*frames)
+        await self._broadcast(*frames)
 
     async def _respond_last(self, live: LiveRun) -> None:
         """Send the last response to who asked, if that connection is still there."""
@@ -181,7 +182,7 @@ class RunPlayer(GatewayServer):
         live.end_aborted()
         if live.task:
             live.task.cancel()
-        self.spawn(self._finish_abort(live, request))
+        self._spawn(self._finish_abort(live, request))
 
     async def _finish_abort(self, live: LiveRun, request: Request) -> None:
         """Tell everybody about an abort, in the order of the gateway."""
@@ -190,10 +191,10 @@ class RunPlayer(GatewayServer):
             session.active = None
             aborted = {"aborted": True, "origin": "rpc", "runId": run.run_id}
             session.add_text(run, run.text, model="gateway-injected", openclawAbort=aborted)
-        await self.broadcast(*run.abort())
+        await self._broadcast(*run.abort())
         done = {"ok": True, "aborted": True, "runIds": [run.run_id]}
         await request.connection.respond(request.id, done)
-        await self.broadcast(run.abort_settled())
+        await self._broadcast(run.abort_settled())
         await self._respond_last(live)
 
     async def _wait(self, request: Request) -> None:

@@ -44,7 +44,7 @@ NEEDED_SCOPE: Final = {
     "chat.history": "operator.read",
     "chat.send": "operator.write",
     "gateway.identity.get": "operator.read",
-} | (READS | PEOPLE)
+} | (READS | PEOPLE | OWN_WORK)
 SHUTDOWN: Final = {"type": "event", "event": "shutdown", "payload": {"reason": "gateway stopping"}}
 DEVICE_REMOVED: Final = 4001
 
@@ -139,7 +139,7 @@ class SmallGateway(RunPlayer):
         self.refuse_upgrade(503)
         for live in [live for live in self.runs.values() if live.response is None]:
             await live.ended.wait()
-        await self.broadcast(SHUTDOWN)
+        await self._broadcast(SHUTDOWN)
         await self.stop(1012, "service restart")
         self._forget()
         self.accept()
@@ -153,6 +153,7 @@ class SmallGateway(RunPlayer):
             live.session.active = None
         self.runs.clear()
         self.people.forget()
+        self.own_work.forget()
 
     @override
     async def _handle(self, request: Request) -> None:
@@ -167,7 +168,7 @@ class SmallGateway(RunPlayer):
             case "agent" | "chat.send":
                 await self._start_run(request)
             case "agent.wait":
-                self.spawn(self._wait(request))
+                self._spawn(self._wait(request))
             case "agents.list":
                 await request.connection.respond(request.id, self._agent_list())
             case "chat.abort":
@@ -265,7 +266,7 @@ class SmallGateway(RunPlayer):
         )
         self.runs[run.run_id] = live
         await connection.respond(request.id, run.sent() if is_chat_send else run.accepted())
-        live.task = self.spawn(self.play(live))
+        live.task = self._spawn(self.play(live))
 
     @override
     async def _use_tool(self, live: LiveRun, call_id: str, name: str, arguments: JsonObject) -> str:
@@ -286,4 +287,4 @@ class SmallGateway(RunPlayer):
         live = LiveRun(run=run, session=session, message=question)
         session.was_interrupted = False
         self.runs[run.run_id] = live
-        live.task = self.spawn(self.play(live, CONTINUATION))
+        live.task = self._spawn(self.play(live, CONTINUATION))
