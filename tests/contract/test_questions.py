@@ -25,13 +25,13 @@ from .conftest import Server
 LIMIT = 90
 """Seconds until something that waits for the gateway must have happened."""
 
-ROOM = {
+ROOM: dict[str, object] = {
     "id": "room",
     "header": "Room",
     "question": "Which room?",
     "options": [{"label": "Kitchen", "description": "the big one"}, {"label": "Bath"}],
 }
-DAYS = {
+DAYS: dict[str, object] = {
     "id": "days",
     "header": "Days",
     "question": "Which days?",

@@ -53,11 +53,9 @@ class Pending:
 
     def add(self, request: OpenRequest) -> None:
         """Note that one came."""
-        self._requests[request.id] = request
         if self._over is not None:
             self._asked.add(request.id)
-        while len(self._requests) > MAX_PENDING:
-            del self._requests[self.all[0].id]
+        self._keep(request)
 
     def remove(self, request_id: str) -> bool:
         """Note that one is over; return whether it was known."""
@@ -90,9 +88,14 @@ class Pending:
             if isinstance(request, kind) and request_id not in new.keys() | self._asked:
                 del self._requests[request_id]
         for request in new.values():
-            self.add(request)
+            self._keep(request)
         return self._requests != before
 
     def leave_list(self) -> None:
         """Note that no list is under way any more."""
         self._asked, self._over = set(), None
+
+    def _keep(self, request: OpenRequest) -> None:
+        self._requests[request.id] = request
+        if len(self._requests) > MAX_PENDING:
+            del self._requests[self.all[0].id]
