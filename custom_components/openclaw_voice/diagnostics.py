@@ -58,6 +58,7 @@ async def async_get_config_entry_diagnostics(
         "agents": [_agent(subentry, coordinator) for subentry in agents_of(entry)],
         "status": None if coordinator is None else _status(coordinator),
         "memory": None if coordinator is None else coordinator.memory.counts(),
+        "notifications": None if coordinator is None else coordinator.notifier.facts(),
         "late_answers": None if coordinator is None else _late_answers(coordinator),
     }
 

@@ -80,7 +80,9 @@ PLANTED = (
 )
 VOLATILE = path_type(
     {
-        r".*\.(at|connected_since)": (str,),
+        r".*\.(at|connected_since|missing_since)": (str,),
+        r".*\.is_complete": (bool,),
+        r".*\.day": (dict,),
         r".*\.port": (int,),
         r".*\.home_assistant": (str,),
     },

@@ -183,6 +183,17 @@ class Notifier:
 
         return unsubscribe
 
+    def facts(self) -> dict[str, Any]:
+        """Return what a bug report needs: numbers and times, nothing that was said."""
+        return {
+            "counts": dict(self.counts),
+            "remembered": len(self._surfaced),
+            "waiting": len(self._waiting),
+            "is_released": self._is_released.is_set(),
+            "is_complete": self._is_complete,
+            "missing_since": self._surfaced.since,
+        }
+
     @staticmethod
     async def async_remove(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
         """Delete what is kept: the entry is removed, and has been unloaded."""
