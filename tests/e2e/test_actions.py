@@ -46,17 +46,22 @@ async def test_a_picture_that_goes_with_a_question_is_seen_by_the_model(
 
 
 async def test_a_question_nobody_waits_for_ends_in_an_event(
-    client: HomeAssistantClient, agent: Agent, kitchen_room: Room, late: LateAnswers
+    client: HomeAssistantClient,
+    agent: Agent,
+    kitchen_room: Room,
+    late: LateAnswers,
+    model_server: ModelServer,
 ) -> None:
     """The action returns at once; the answer is not announced."""
     word = new_word()
     known = len(kitchen_room.satellite.playbacks)
 
     response = await act(
-        client, "ask", agent=agent.entity_id, message=f"MODEL:HANG 2 {word}", wait=False
+        client, "ask", agent=agent.entity_id, message=f"MODEL:HOLD {word}", wait=False
     )
 
     assert response["status"] == "later"
+    model_server.release(word)
     event = await late.with_words(word)
     assert event["id"] == response["late_answer_id"]
     listed = await act(client, "list_late_answers", agent=agent.entity_id)
