@@ -15,6 +15,7 @@ from .assist.session_key import is_ours
 from .assist.speech import spoken
 from .const import CONF_AGENT_ID
 from .exceptions import async_sentence
+from .gateway.approvals import Approval
 from .gateway.client import GatewayClient
 from .gateway.errors import AgentNotFoundError, GatewayError
 from .outbox.announcer import Announcer
@@ -122,6 +123,7 @@ class Household:
         await self.outbox.async_start()
         self.requests.async_start()
         self.announcer.async_start(self.notifier.async_subscribe)
+        self.requests.async_subscribe(self._on_requests)
         await self.notifier.async_start()
 
     async def async_stop(self) -> None:
@@ -168,6 +170,16 @@ class Household:
     def _name_of(self, subentry_id: str) -> str:
         agent = self.agents.get(subentry_id)
         return agent.name if agent is not None else ""
+
+    @callback
+    def _on_requests(self) -> None:
+        """Let the announcer know what is still open, also when that was decided while we were away."""
+        self.announcer.async_note_open(
+            frozenset(
+                f"approval:{each.id}" if isinstance(each, Approval) else f"question:{each.id}"
+                for each in self.requests.pending
+            )
+        )
 
     @callback
     def _name_of_agent(self, agent_id: str) -> str | None:

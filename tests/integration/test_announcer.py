@@ -362,6 +362,18 @@ async def test_an_approval_can_be_read_and_goes_when_it_is_decided(
     assert await kitchen.begins() == f"{title}."
 
 
+async def test_an_approval_that_was_decided_unseen_goes(house: House) -> None:
+    """There was no connection; what waits still is known afterwards."""
+    await house.choose(persistent=True)
+    house.announcer.async_note_open(frozenset())
+    await house.tell(approval(1), approval(2))
+    house.announcer.async_note_open(frozenset({"approval:1", "approval:2"}))
+    assert len(house.shown) == 2
+    house.announcer.async_note_open(frozenset({"approval:2"}))
+    [shown_id] = house.shown
+    assert shown_id.endswith("approval:2")
+
+
 async def test_an_approval_nobody_decides_goes_when_it_expires(
     house: House, kitchen: Satellite
 ) -> None:

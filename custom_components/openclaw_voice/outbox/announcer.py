@@ -99,6 +99,9 @@ class Announcer:
         self._shown: OrderedDict[str, CALLBACK_TYPE | None] = OrderedDict()
         """What is shown in Home Assistant, the oldest first, with what ends its timer."""
 
+        self._open: frozenset[str] = frozenset()
+        """What waits for people on the gateway, by the ids of the notifications about it."""
+
         self._endings: list[CALLBACK_TYPE] = []
 
     @property
@@ -132,6 +135,13 @@ class Announcer:
         self._delivery.replies.forget(self._entry.entry_id)
 
     @callback
+    def async_note_open(self, notification_ids: frozenset[str]) -> None:
+        """Note what waits for people now; what does no longer is decided, wherever that was."""
+        over, self._open = self._open - notification_ids, notification_ids
+        for notification_id in over:
+            self._settle(notification_id)
+
+    @callback
     def _on_notification(self, notification: Notification) -> None:
         is_wanted = self._options.is_on and notification.kind in self._options.kinds
         if not is_wanted and notification.kind not in _RESOLVED:
@@ -149,7 +159,9 @@ class Announcer:
         while self._pending:
             notification, is_wanted = self._pending.popleft()
             try:
-                self._settle(notification)
+                if notification.kind in _RESOLVED:
+                    kind, field = _RESOLVED[notification.kind]
+                    self._settle(f"{kind}:{notification.data.get(field)}")
                 if is_wanted:
                     await self._async_tell(notification)
             except Exception as err:  # noqa: BLE001  one that fails must not keep back the others
@@ -290,15 +302,11 @@ class Announcer:
             stop_timer()
         persistent_notification.async_dismiss(self._hass, self._shown_id(notification_id))
 
-    def _settle(self, notification: Notification) -> None:
-        """Forget what waited for people when this says that somebody has decided."""
-        if notification.kind not in _RESOLVED:
-            return
-        kind, field = _RESOLVED[notification.kind]
-        settled = f"{kind}:{notification.data.get(field)}"
-        self._hide(settled)
+    def _settle(self, notification_id: str) -> None:
+        """Forget what waited for people: somebody has decided, or it is too late."""
+        self._hide(notification_id)
         for message_id, told in tuple(self._told.items()):
-            if told.notification.id == settled:
+            if told.notification.id == notification_id:
                 self._withdraw(message_id)
 
     # names
