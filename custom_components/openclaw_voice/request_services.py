@@ -1,7 +1,7 @@
 """The actions that answer what waits for people: approvals and questions of the agents."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
 from homeassistant.config_entries import ConfigEntryState
@@ -15,18 +15,18 @@ from homeassistant.core import (
 )
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.typing import VolSchemaType
+from homeassistant.util.json import JsonValueType
 import voluptuous as vol
 
 from .const import DOMAIN
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .exceptions import action_error, input_error
-from .gateway.approvals import DENY, Approval
+from .gateway.approvals import DENY
 from .gateway.errors import AnswerError, GatewayError
 from .named_gateway import CONF_GATEWAY, named_gateway
 from .outbox.notification import event_data
-from .outbox.notifications import of_approval, of_question
 from .outbox.open_requests import OpenRequests
-from .outbox.pending import OpenRequest
+from .outbox.pending import OpenRequest, told
 from .rights import async_check_admin, async_check_rights
 
 ATTR_ANSWER: Final = "answer"
@@ -130,12 +130,10 @@ async def _async_list(call: ServiceCall) -> ServiceResponse:
             continue
         listed.extend((request, gateway.entry_id) for request in pending)
     listed.sort(key=lambda each: each[0].created)
-    return {"requests": [_facts(request, entry_id) for request, entry_id in listed]}
-
-
-def _facts(request: OpenRequest, entry_id: str) -> dict[str, Any]:
-    asked = of_approval(request) if isinstance(request, Approval) else of_question(request)
-    return event_data(asked, entry_id=entry_id)
+    facts: list[JsonValueType] = [
+        event_data(told(request), entry_id=entry_id) for request, entry_id in listed
+    ]
+    return {"requests": facts}
 
 
 async def _async_on_its_gateway(

@@ -265,6 +265,20 @@ async def test_an_approval_that_waits_no_longer_is_told_apart(
         await client.approvals.resolve(exec_approval(), "deny")
 
 
+async def test_a_decision_the_gateway_does_not_offer_after_all_is_told_apart(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """A plugin's request does not say what can be decided."""
+    plugin = Approval.from_payload(ApprovalKind.PLUGIN, PLUGIN)
+    assert plugin is not None
+    refusal = Refusal(message="no", details={"reason": "APPROVAL_ALLOW_ALWAYS_UNAVAILABLE"})
+    gateway.script(Expect("plugin.approval.resolve", reply=refusal))
+
+    with pytest.raises(WrongDecisionError) as caught:
+        await client.approvals.resolve(plugin, "allow-always")
+    assert caught.value.offered == ("allow-once", "deny")
+
+
 async def test_another_refusal_stays_what_it_is(
     gateway: ScriptedGateway, client: GatewayClient
 ) -> None:

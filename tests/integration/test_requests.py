@@ -173,17 +173,19 @@ async def test_what_others_answer_waits_no_longer(
     await told(hass, friendly, 0, event("question.resolved", {"id": "ask_1", "status": "answered"}))
 
 
-async def test_questions_of_other_people_are_not_for_us(
+async def test_what_is_asked_elsewhere_is_not_for_us(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
     """Every client is told every question. Those of scheduled jobs are for everybody."""
+    elsewhere = "agent:main:homeassistant:00000000:shared:x"
     await add_entry(hass, friendly)
     await told(
         hass,
         friendly,
         2,
         event("question.requested", question("agent:main:main", "a")),
-        event("question.requested", question("agent:main:homeassistant:00000000:shared:x", "b")),
+        event("question.requested", question(elsewhere, "b")),
+        event("exec.approval.requested", approval("e", sessionKey=elsewhere)),
         event("question.requested", question("agent:main:cron:j-1:run:s-1", "c")),
         event("question.requested", {"id": "broken"}),
         event("exec.approval.requested", {"id": "broken"}),
@@ -214,8 +216,8 @@ async def test_what_waited_before_is_found_after_every_connect(
     """And what ended meanwhile is gone."""
     friendly.anytime(Expect("exec.approval.list", reply=[approval()]))
     entry = await add_entry(hass, friendly)
-    async with state_change(hass, waiting(1)):
-        pass
+    assert len((await call(hass, "list_requests"))["requests"]) == 1
+    assert sensor(hass).state == "1"
     friendly.anytime(
         Expect("exec.approval.list", reply=[]),
         Expect("plugin.approval.list", reply=[approval("plugin:p")]),
@@ -290,6 +292,23 @@ async def test_an_approval_that_somebody_else_decided_meanwhile_is_gone(
         await call(hass, "resolve_approval", approval_id="e-1", decision="deny")
     assert error_key(caught) == "approval_gone"
     assert sensor(hass).state == "0"
+
+
+async def test_an_approval_stays_when_its_decision_was_not_offered(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Another one can still be made."""
+    await add_entry(hass, friendly)
+    asked = approval("plugin:p", allowedDecisions=None)
+    await told(hass, friendly, 1, event("plugin.approval.requested", asked))
+    refusal = Refusal(message="x", details={"reason": "APPROVAL_ALLOW_ALWAYS_UNAVAILABLE"})
+    friendly.script(Expect("plugin.approval.resolve", reply=refusal))
+
+    with pytest.raises(ServiceValidationError) as caught:
+        await call(hass, "resolve_approval", approval_id="plugin:p", decision="allow-always")
+    assert error_key(caught) == "wrong_decision"
+    assert "allow-once, deny" in str(caught.value)
+    assert sensor(hass).state == "1"
 
 
 async def test_an_approval_stays_when_it_is_unknown_whether_it_was_decided(
@@ -403,6 +422,24 @@ async def test_a_question_is_answered(
 
     assert response == {"question_id": "ask_1", "status": "answered"}
     assert sensor(hass).state == "0"
+
+
+async def test_other_parts_of_the_integration_answer_with_words(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """A text is one answer, not as many as it has letters."""
+    entry = await add_entry(hass, friendly)
+    await told(hass, friendly, 1, event("question.requested", question(key_of(entry))))
+    sent = {"answers": {"room": ["Bath"]}}
+    friendly.script(
+        Expect(
+            "question.resolve",
+            params={"id": "ask_1", "answers": sent},
+            reply={"status": "answered", "answers": sent},
+        )
+    )
+    asked = await entry.runtime_data.requests.async_answer("ask_1", "bath")
+    assert asked.id == "ask_1"
 
 
 async def test_a_question_is_left_unanswered(

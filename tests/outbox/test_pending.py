@@ -9,6 +9,7 @@ from custom_components.openclaw_voice.outbox.pending import (
     OpenRequest,
     Pending,
     kind_of,
+    told,
 )
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -56,6 +57,12 @@ def test_they_are_named_by_what_they_are() -> None:
     assert kind_of(question("c")) == "question"
 
 
+def test_they_are_told_as_notifications() -> None:
+    """So that a list says the same as the event did."""
+    assert told(approval("a")).id == "approval:a"
+    assert told(question("b")).id == "question:b"
+
+
 def test_what_is_over_is_gone() -> None:
     """The end of what was never known is no news."""
     pending = having(approval("a"), question("b"))
@@ -90,7 +97,7 @@ def test_a_list_takes_the_place_of_what_was_known_of_its_kind() -> None:
     assert pending.end_list(Approval, (approval("b"), approval("d", 1)))
     assert ids(pending) == ["b", "c", "d"]
     assert not pending.end_list(AgentQuestion, (question("c"),))
-    assert pending.end_list(AgentQuestion, None)
+    assert pending.end_list(AgentQuestion, ())
     pending.leave_list()
     assert ids(pending) == ["b", "d"]
 

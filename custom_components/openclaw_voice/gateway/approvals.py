@@ -35,6 +35,9 @@ _DEFAULT_DECISIONS: Final = (ALLOW_ONCE, "allow-always", DENY)
 _GONE: Final = frozenset({"APPROVAL_NOT_FOUND", "APPROVAL_ALREADY_RESOLVED"})
 """`details.reason` of a refusal because nothing is to be decided any more."""
 
+_UNAVAILABLE: Final = re.compile(r"APPROVAL_\w+_UNAVAILABLE")
+"""The same because a decision is not possible, which a request does not always say."""
+
 _WORD: Final = re.compile(rf"[a-z][a-z0-9_-]{{0,{MAX_LABEL}}}", re.ASCII | re.IGNORECASE)
 
 
@@ -193,7 +196,7 @@ class Approvals:
         """Decide. The same decision once more is no error.
 
         Raises:
-            WrongDecisionError: It is not offered; nothing was sent.
+            WrongDecisionError: It is not offered; nothing was done.
             ApprovalGoneError: It is decided otherwise, expired, or another device's.
         """
         approval.check(decision)
@@ -203,6 +206,9 @@ class Approvals:
         except RequestError as err:
             if err.detail_code in _GONE:
                 raise ApprovalGoneError("the approval waits no longer") from err
+            if _UNAVAILABLE.fullmatch(err.detail_code or ""):
+                offered = tuple(each for each in approval.decisions if each != decision)
+                raise WrongDecisionError("the decision is not offered", offered=offered) from err
             raise
 
 

@@ -22,7 +22,6 @@ from ..gateway.approvals import (
 )
 from ..gateway.client import GatewayClient
 from ..gateway.errors import (
-    AnswerError,
     ApprovalGoneError,
     GatewayError,
     QuestionGoneError,
@@ -37,7 +36,8 @@ from ..gateway.questions import (
     QuestionResolved,
 )
 from ..gateway.state import ClientSnapshot, ClientState
-from .pending import OpenRequest, Pending
+from .notifications import is_for_us
+from .pending import OpenRequest, Pending, told
 
 LIST_LIMIT: Final = 10.0
 """Seconds an answer waits for the lists that follow a connect."""
@@ -89,13 +89,9 @@ class OpenRequests:
         """Return one that waits, by its id."""
         return self._requests.get(request_id)
 
-    def concerns_us(self, question: AgentQuestion) -> bool:
-        """Return whether a question is for people here: every client is told every question.
-
-        Those of scheduled jobs are for everybody, those of other people's chats for them.
-        """
-        key = question.session_key
-        return key is None or self._is_ours(key) or key.split(":")[2:3] == ["cron"]
+    def concerns_us(self, request: OpenRequest) -> bool:
+        """Return whether a request is for people here; those that are not told are not."""
+        return is_for_us(told(request), self._is_ours)
 
     @callback
     def async_start(self) -> None:
@@ -162,6 +158,8 @@ class OpenRequests:
             GatewayError: Unknown whether it was answered.
         """
         question = await self._async_find_question(question_id)
+        if isinstance(answers, str):
+            answers = [answers]
         if not isinstance(answers, Mapping):
             answers = {question.parts[0].id: answers}
         checked = question.checked(answers)
@@ -205,7 +203,7 @@ class OpenRequests:
         """Send an answer. The request is over then, also when somebody was faster."""
         try:
             await sending
-        except AnswerError:
+        except ApprovalGoneError, QuestionGoneError:
             self._remove(request_id)
             raise
         self._remove(request_id)
@@ -233,7 +231,7 @@ class OpenRequests:
         while self._connected_since is not None:
             try:
                 await self._async_list_kind(Approval, self._client.approvals.list)
-                await self._async_list_kind(AgentQuestion, self._async_our_questions)
+                await self._async_list_kind(AgentQuestion, self._client.questions.list)
             except GatewayError:
                 await asyncio.sleep(RETRY_WAIT)
                 continue
@@ -244,17 +242,14 @@ class OpenRequests:
     async def _async_list_kind[R: (Approval, AgentQuestion)](
         self, kind: type[R], ask: Callable[[], Awaitable[tuple[R, ...]]]
     ) -> None:
-        listed: tuple[R, ...] | None = None
+        listed: tuple[R, ...] = ()
         try:
             listed = await ask()
         except RequestError as err:
             if err.detail_code != _MISSING_SCOPE:
                 raise
-        if self._requests.end_list(kind, listed):
+        if self._requests.end_list(kind, filter(self.concerns_us, listed)):
             self._changed()
-
-    async def _async_our_questions(self) -> tuple[AgentQuestion, ...]:
-        return tuple(filter(self.concerns_us, await self._client.questions.list()))
 
     @callback
     def _on_event(self, event: GatewayEvent) -> None:
@@ -263,13 +258,12 @@ class OpenRequests:
         elif (kind := APPROVAL_RESOLVED.get(event.name)) is not None:
             self._over(ApprovalResolved.from_payload(kind, event.payload, now=dt_util.utcnow()))
         elif event.name == QUESTION_REQUESTED:
-            question = AgentQuestion.from_payload(event.payload)
-            self._add(question if question and self.concerns_us(question) else None)
+            self._add(AgentQuestion.from_payload(event.payload))
         elif event.name == QUESTION_RESOLVED:
             self._over(QuestionResolved.from_payload(event.payload, now=dt_util.utcnow()))
 
     def _add(self, request: OpenRequest | None) -> None:
-        if request is not None:
+        if request is not None and self.concerns_us(request):
             self._requests.add(request)
             self._changed()
 

@@ -9,6 +9,8 @@ from typing import Final
 
 from ..gateway.approvals import Approval
 from ..gateway.questions import AgentQuestion
+from .notification import Notification
+from .notifications import of_approval, of_question
 
 type OpenRequest = Approval | AgentQuestion
 
@@ -23,6 +25,11 @@ QUESTION: Final = "question"
 def kind_of(request: OpenRequest) -> str:
     """Return what a request is, as automations name it: the kind of an approval, or a question."""
     return QUESTION if isinstance(request, AgentQuestion) else request.kind.value
+
+
+def told(request: OpenRequest) -> Notification:
+    """Return what people are told of a request."""
+    return of_approval(request) if isinstance(request, Approval) else of_question(request)
 
 
 class Pending:
@@ -74,16 +81,11 @@ class Pending:
         """Note that lists are asked for."""
         self._asked, self._over = set(), set()
 
-    def end_list(
-        self, kind: type[Approval | AgentQuestion], listed: Iterable[OpenRequest] | None
-    ) -> bool:
-        """Take a list of one kind: what is not in it is over. Return whether anything changed.
-
-        None: there is no list, because we may not ask for one.
-        """
+    def end_list(self, kind: type[Approval | AgentQuestion], listed: Iterable[OpenRequest]) -> bool:
+        """Take a list of one kind: what is not in it is over. Return whether anything changed."""
         over = self._over or set()
         before = dict(self._requests)
-        new = {request.id: request for request in listed or () if request.id not in over}
+        new = {request.id: request for request in listed if request.id not in over}
         for request_id, request in before.items():
             if isinstance(request, kind) and request_id not in new.keys() | self._asked:
                 del self._requests[request_id]
