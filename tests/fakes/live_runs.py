@@ -29,6 +29,9 @@ class Prompt:
     provenance: JsonObject | None = None
     """Who writes it in the user's place."""
 
+    run_id: str | None = None
+    """Where its id is not that of the run."""
+
 
 CONTINUATION: Final = Prompt(
     text=RECOVERY_PROMPT,
@@ -53,7 +56,7 @@ class Session:
 
     def add_prompt(self, run: AgentRun, prompt: Prompt) -> None:
         """Add what starts a run."""
-        key = f"{run.run_id}:user"
+        key = f"{prompt.run_id or run.run_id}:user"
         row: JsonObject = {"role": prompt.role, "content": prompt.text, "idempotencyKey": key}
         if prompt.provenance is not None:
             row["provenance"] = prompt.provenance

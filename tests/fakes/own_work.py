@@ -213,7 +213,10 @@ class OwnWork:
             "sourceSessionKey": live.session.key,
         }
         prompt = Prompt(
-            text=f"{live.message}\n\n{UNATTENDED}", role="assistant", provenance=made_by
+            text=f"{live.message}\n\n{UNATTENDED}",
+            role="assistant",
+            provenance=made_by,
+            run_id=str(uuid.uuid4()),
         )
         await self._gateway.play(live, prompt)
         return _end_of(live, job)

@@ -64,8 +64,11 @@ def continuation_row(run_id: str) -> JsonObject:
     return prompt_row(run_id, RECOVERY_PROMPT, provenance=kind)
 
 
-def job_row(run_id: str, job_id: str = "job-1", name: str = "Oven") -> JsonObject:
-    """Return the row that starts a scheduled job in a named session; it counts as an assistant's."""
+def job_row(job_id: str = "job-1", name: str = "Oven") -> JsonObject:
+    """Return the row that starts a scheduled job in a named session.
+
+    It counts as an assistant's, and its id is not that of the run.
+    """
     kind = {
         "kind": "internal_system",
         "sourceTool": "cron",
@@ -73,7 +76,7 @@ def job_row(run_id: str, job_id: str = "job-1", name: str = "Oven") -> JsonObjec
         "jobId": job_id,
         "sourceSessionKey": SESSION,
     }
-    return prompt_row(run_id, "Check it.", role="assistant", provenance=kind)
+    return prompt_row(f"prompt-of-{job_id}", "Check it.", role="assistant", provenance=kind)
 
 
 def said_row(run_id: str | None, text: str, *, at: int = NOON_MS, **fields: object) -> JsonObject:

@@ -143,7 +143,7 @@ async def test_a_run_without_rows_is_told_all_the_same(gateway: ScriptedGateway,
     assert await ear.until(1) == ["Hello."]
 
 
-@pytest.mark.parametrize("prompt", [prompt_row("run-1"), job_row("run-1")], ids=["asked", "job"])
+@pytest.mark.parametrize("prompt", [prompt_row("run-1"), job_row()], ids=["asked", "job"])
 async def test_what_was_asked_for_or_is_a_job_is_not_told(
     gateway: ScriptedGateway, ear: Ear, prompt: JsonObject
 ) -> None:

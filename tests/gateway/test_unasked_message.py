@@ -135,10 +135,27 @@ def test_what_somebody_asked_for_is_no_news() -> None:
 
 def test_what_a_job_says_in_a_session_is_told_as_a_job() -> None:
     """Its prompt is a row of the assistant, and no message either."""
-    found = reading(job_row("run-1"), said_row("run-1", "Check the oven."))
+    found = reading(job_row(), said_row("run-1", "Check the oven."))
 
     assert found.messages == ()
     assert found.claimed == {"run-1"}
+
+
+def test_only_the_run_of_a_job_is_told_as_one() -> None:
+    """Not what comes after it, nor the next run when the job has said nothing."""
+    rows = [
+        job_row(),
+        injected_row("row-1", "Put in.", at=NOON_MS - 1),
+        said_row("run-1", "Let me look.", stopReason="toolUse"),
+        said_row("run-1", "Check the oven."),
+        said_row("run-2", "A follow-up."),
+        job_row("silent"),
+        prompt_row("run-3"),
+        said_row("run-3", "An answer."),
+        said_row("run-4", "Another one.", at=NOON_MS + 1),
+    ]
+
+    assert texts(*rows) == ["Put in.", "A follow-up.", "Another one."]
 
 
 def test_a_turn_that_another_agent_caused_is_told() -> None:

@@ -2,7 +2,8 @@
 
 Source: gateway protocol 4, `chat` finals and `chat.history`; measured on gateway 2026.9.6. A run has
 a row with what started it, its prompt, keyed by its id. That of a person or a program says no more;
-that of the gateway names itself. The agent's rows follow, with the id of the run.
+that of the gateway names itself, and that of a job has an id of its own. The agent's rows follow,
+with the id of the run.
 """
 
 from collections.abc import Callable
@@ -165,6 +166,9 @@ class _HistoryReader:
         self._last: str | None = None
         """The run the last row belongs to."""
 
+        self._begins_job = False
+        """The next run is that of a job, whose prompt has another id than the run."""
+
     def read(self, row: JsonObject) -> None:
         """Read the next row."""
         key = as_text(row.get("idempotencyKey")) or ""
@@ -193,7 +197,8 @@ class _HistoryReader:
         self._is_cut = False
         run = self._run(run_id)
         run.is_unclear = False
-        if provenance.get("kind") not in _OF_GATEWAY or provenance.get("sourceTool") == CRON:
+        self._begins_job = provenance.get("sourceTool") == CRON
+        if provenance.get("kind") not in _OF_GATEWAY:
             run.is_asked = True
         elif provenance.get("sourceTool") == RESTART_RECOVERY and before is not None:
             # It goes on with the turn that was interrupted.
@@ -215,7 +220,10 @@ class _HistoryReader:
 
     def _say(self, run_id: str, row: JsonObject, message: UnaskedMessage) -> None:
         """Add what a row says to what its run has said before it."""
+        is_job = self._begins_job and run_id not in self._runs
         run = self._run(run_id)
+        if is_job:
+            run.is_asked, self._begins_job = True, False
         if run.message is not None:
             texts = (run.message.text, message.text)
             links = dict.fromkeys((*run.message.links, *message.links))
