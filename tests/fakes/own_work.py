@@ -26,6 +26,7 @@ NEEDED_SCOPE: Final[dict[str, str]] = {
     "cron.runs": "operator.read",
     "cron.status": "operator.read",
     "last-heartbeat": "operator.read",
+    "tasks.list": "operator.read",
     "wake": "operator.write",
 }
 """The methods answered here, and what each of them takes."""
@@ -46,6 +47,9 @@ class OwnWork:
         self.jobs: dict[str, JsonObject] = {}
         self.runs: list[JsonObject] = []
         """Rows of `cron.runs`, the newest first."""
+
+        self.tasks: list[JsonObject] = []
+        """Rows of `tasks.list`, the newest first; only those of jobs."""
 
         self.last_heartbeat: JsonObject = {}
         self._gateway = gateway
@@ -78,6 +82,8 @@ class OwnWork:
                 payload = {"enabled": True, "jobs": len(self.jobs)}
             case "last-heartbeat":
                 payload = self.last_heartbeat
+            case "tasks.list":
+                payload = {"tasks": self.tasks}
             case _:
                 payload = self._wake(params)
         if isinstance(payload, Refusal):
@@ -191,6 +197,8 @@ class OwnWork:
         end |= {"runAtMs": begin, "durationMs": now_ms() - begin}
         row = {"ts": now_ms(), "jobId": job["id"], "action": "finished"} | end
         self.runs.insert(0, row)
+        task = {"id": str(uuid.uuid4()), "kind": "automation_run", "status": "completed"}
+        self.tasks.insert(0, task | {"title": job["name"], "sourceId": job["id"]})
         await self._tell("finished", job, **end)
 
     async def _take_turn(self, job: JsonObject) -> JsonObject:

@@ -9,6 +9,7 @@ import pytest
 
 from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.cron import MAX_RUNS, Cron, CronRun, NextJob
+from tests.fakes import refusals
 from tests.fakes.gateway import Expect, ScriptedGateway
 
 from .garbage import JSON_OBJECTS
@@ -281,40 +282,43 @@ async def test_a_page_without_times_ends_the_reading() -> None:
     assert await Cron(requester).runs(START) == ()
 
 
-def prompt(job_id: str = JOB_ID, prefix: str | None = f"[cron:{JOB_ID} Trash]") -> JsonObject:
-    """Return the row that starts a job in its session."""
-    made_by = {"kind": "internal_system", "sourceTool": "cron", "jobId": job_id}
-    return {
-        "role": "assistant",
-        "content": "…",
-        "provenance": made_by | {"sourcePromptPrefix": prefix},
-    }
-
-
 @pytest.mark.parametrize(
-    ("messages", "name"),
+    ("tasks", "name"),
     [
-        ([{"role": "user"}, prompt()], "Trash"),
-        ([prompt(prefix=None)], ""),
-        ([prompt(job_id="another")], ""),
-        ([], ""),
+        ([{"title": "Ask", "runId": "1"}, {"sourceId": JOB_ID, "title": "Trash"}], "Trash"),
+        ([{"sourceId": JOB_ID, "title": ""}, {"sourceId": "another", "title": "Other"}, 1], ""),
     ],
-    ids=["known", "odd", "another's", "nothing"],
+    ids=["known", "unknown"],
 )
-async def test_the_name_of_a_removed_job_is_in_its_session(
-    messages: list[JsonObject], name: str
+async def test_the_name_of_a_removed_job_is_among_the_tasks(
+    tasks: list[JsonObject], name: str
 ) -> None:
     """A job that runs once is gone when its run is asked for, and its row has no name."""
     requester = Answering(
-        cron_runs=[rows(ROW | {"jobName": None})],
+        cron_runs=[rows(ROW | {"jobName": None}, run_of(JOB_ID, 1))],
         cron_list=[{"jobs": []}],
-        chat_history=[{"messages": messages}],
+        tasks_list=[{"tasks": tasks}],
     )
 
-    (run,) = await Cron(requester).runs(START)
+    runs = await Cron(requester).runs(START)
 
-    assert run.name == name
-    assert requester.asked[-1] == ("chat.history", {"sessionKey": RUN_KEY, "limit": 50})
+    assert [run.name for run in runs] == [name, "Trash"]
+    assert requester.asked[-1] == ("tasks.list", {"limit": 500})
+
+
+async def test_what_was_said_matters_more_than_a_name(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """A gateway that does not tell its tasks loses nothing else."""
+    gateway.script(
+        Expect("cron.runs", reply=rows(ROW | {"jobName": None})),
+        Expect("cron.list", reply={"jobs": []}),
+        Expect("tasks.list", reply=refusals.missing_scope("operator.read")),
+    )
+
+    (run,) = await client.cron.runs(START)
+
+    assert (run.name, run.text) == ("", "The trash goes out today.")
 
 
 async def test_no_name_is_looked_for_where_none_is_wanted() -> None:

@@ -43,6 +43,7 @@ PARAMS: Final[Mapping[str, str]] = {
     "sessions.messages.subscribe": "SessionsMessagesSubscribeParams",
     "sessions.patch": "SessionsPatchParams",
     "system.info": "SystemInfoParams",
+    "tasks.list": "TasksListParams",
     "usage.cost": "SessionsUsageParams",
     "wake": "WakeParams",
 }

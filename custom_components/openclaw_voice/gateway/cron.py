@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Self
 
+from .errors import RequestError
 from .frames import (
     MILLISECONDS,
     JsonObject,
@@ -32,11 +33,8 @@ PAGE: Final = 200
 MAX_RUNS: Final = 1_000
 """Runs looked through after a long absence; older ones are not told any more."""
 
-MAX_LOOKUPS: Final = 50
-"""Runs whose name is looked for in their session, the newest: their jobs are gone."""
-
-PROMPT_ROWS: Final = 50
-"""Rows of a session in which what the job said is looked for."""
+MAX_TASKS: Final = 500
+"""Background tasks asked for at once. Source: the schema of `tasks.list`."""
 
 SYSTEM_EVENT: Final = "systemEvent"
 """The kind of a job that puts a text before an agent, which answers with a heartbeat."""
@@ -151,8 +149,11 @@ class Cron:
         jobs = await self._jobs() if rows else NO_JOBS
         found = (CronRun.from_row(row, jobs) for row in rows)
         runs = [run for run in found if run is not None and (run.ended or run.at) > since]
-        named = [await self._named(run) for run in runs[:MAX_LOOKUPS]] + runs[MAX_LOOKUPS:]
-        return tuple(sorted(named, key=lambda run: run.ended or run.at))
+        if any(not (run.name or run.is_system) for run in runs):
+            # A job that was to run once is gone.
+            names = await self._names()
+            runs = [replace(run, name=run.name or names.get(run.job_id, "")) for run in runs]
+        return tuple(sorted(runs, key=lambda run: run.ended or run.at))
 
     async def next_job(self) -> NextJob | None:
         """Return the next of the jobs people have made, None when none is planned."""
@@ -165,19 +166,19 @@ class Cron:
         ]
         return min(planned, key=lambda job: job.at, default=None)
 
-    async def _named(self, run: CronRun) -> CronRun:
-        """Return a run with the name of its job, if that is gone; its session has it."""
-        if run.name or run.is_system or run.session_key is None:
-            return run
-        params = {"sessionKey": run.session_key, "limit": PROMPT_ROWS}
-        history = await self._requester.request("chat.history", params)
-        for row in map(as_object, as_list(history.get("messages"))):
-            prompt = as_object(row.get("provenance"))
-            if prompt.get("sourceTool") == "cron" and prompt.get("jobId") == run.job_id:
-                prefix = as_text(prompt.get("sourcePromptPrefix")) or ""
-                name = prefix.removeprefix(f"[cron:{run.job_id}").removesuffix("]").strip()
-                return replace(run, name=name)
-        return run
+    async def _names(self) -> dict[str, str]:
+        """Return the names of jobs by id, as the gateway's list of background tasks has them."""
+        try:
+            answer = await self._requester.request("tasks.list", {"limit": MAX_TASKS})
+        except RequestError:
+            return {}  # What was said matters more.
+        tasks = map(as_object, as_list(answer.get("tasks")))
+        return {
+            job_id: name
+            for task in tasks
+            if (job_id := as_text(task.get("sourceId"))) is not None
+            and (name := as_text(task.get("title"))) is not None
+        }
 
     async def _rows(self, since: datetime) -> list[JsonObject]:
         """Return the newest rows, until one is older than `since`."""
