@@ -24,10 +24,11 @@ from custom_components.openclaw_voice.assist.phrases import async_phrases, async
 from custom_components.openclaw_voice.assist.speech import spoken
 from custom_components.openclaw_voice.const import DOMAIN
 from custom_components.openclaw_voice.outbox import announcer as announcer_module
-from custom_components.openclaw_voice.outbox.announcer import MAX_SHOWN, Announcer
+from custom_components.openclaw_voice.outbox.announcer import Announcer
 from custom_components.openclaw_voice.outbox.delivery import async_delivery
 from custom_components.openclaw_voice.outbox.notification import Notification, NotificationKind
 from custom_components.openclaw_voice.outbox.replies import Expected
+from custom_components.openclaw_voice.outbox.shown import MAX_SHOWN
 
 from .satellite import Phone, Satellite, add_phone, add_satellite, add_voice
 from .support import WAIT_LIMIT

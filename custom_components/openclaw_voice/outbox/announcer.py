@@ -5,17 +5,15 @@ What is told whom is in `notification_options`, in which words in `wording`, whe
 """
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 import logging
 from typing import Any, Final
 
-from homeassistant.components import persistent_notification
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
-from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from .delivery import async_delivery
@@ -23,15 +21,13 @@ from .notification import Notification, NotificationKind
 from .notification_options import REPLY_KINDS, NotificationOptions
 from .queue import ENDS, Message, Progress
 from .replies import Expected
+from .shown import Shown
 from .wording import with_end, wording
 
 _LOGGER = logging.getLogger(__name__)
 
 MAX_PENDING: Final = 200
 """So many notifications wait to be put into words; for one more the oldest is not told."""
-
-MAX_SHOWN: Final = 50
-"""So many notifications of an entry are shown in Home Assistant; for one more the oldest goes."""
 
 _RESOLVED: Final = {
     NotificationKind.APPROVAL_RESOLVED: ("approval", "approval_id"),
@@ -96,9 +92,7 @@ class Announcer:
         self._told: dict[str, _Told] = {}
         """What satellites have still to say, by the id of the message."""
 
-        self._shown: OrderedDict[str, CALLBACK_TYPE | None] = OrderedDict()
-        """What is shown in Home Assistant, the oldest first, with what ends its timer."""
-
+        self._shown = Shown(hass, f"{entry.domain}_{entry.entry_id}")
         self._open: frozenset[str] = frozenset()
         """What waits for people on the gateway, by the ids of the notifications about it."""
 
@@ -128,10 +122,7 @@ class Announcer:
         self._pending.clear()
         for message_id in tuple(self._told):
             self._withdraw(message_id)
-        for stop_timer in self._shown.values():
-            if stop_timer is not None:
-                stop_timer()
-        self._shown.clear()
+        self._shown.async_stop()
         self._delivery.replies.forget(self._entry.entry_id)
 
     @callback
@@ -191,7 +182,8 @@ class Announcer:
         )
         options = self._options
         if options.persistent:
-            self._show(notification, message)
+            until = _end_of(notification)
+            self._shown.async_show(notification.id, message.title, message.written, until=until)
         if options.notify:
             sent = replace(message, id=f"{message.id}:notify", fallback=options.notify)
             self._delivery.async_deliver(sent, self._async_on_progress)
@@ -271,40 +263,9 @@ class Announcer:
         self._told.pop(message_id, None)
         return True
 
-    # shown
-
-    def _show(self, notification: Notification, message: Message) -> None:
-        """Show a notification in Home Assistant; one that waits for people only until it expires."""
-        self._hide(notification.id)
-        while len(self._shown) >= MAX_SHOWN:
-            self._hide(next(iter(self._shown)))
-        expires = _end_of(notification)
-        if expires is not None and expires <= dt_util.utcnow():
-            return
-        persistent_notification.async_create(
-            self._hass, message.written, message.title, self._shown_id(notification.id)
-        )
-
-        @callback
-        def expire(_: datetime) -> None:
-            self._shown[notification.id] = None
-            self._hide(notification.id)
-
-        job = HassJob(expire, cancel_on_shutdown=True)
-        self._shown[notification.id] = (
-            None if expires is None else async_track_point_in_utc_time(self._hass, job, expires)
-        )
-
-    def _hide(self, notification_id: str) -> None:
-        """Show a notification no more; also one that was shown before a restart of the entry."""
-        stop_timer = self._shown.pop(notification_id, None)
-        if stop_timer is not None:
-            stop_timer()
-        persistent_notification.async_dismiss(self._hass, self._shown_id(notification_id))
-
     def _settle(self, notification_id: str) -> None:
         """Forget what waited for people: somebody has decided, or it is too late."""
-        self._hide(notification_id)
+        self._shown.async_hide(notification_id)
         for message_id, told in tuple(self._told.items()):
             if told.notification.id == notification_id:
                 self._withdraw(message_id)
@@ -320,9 +281,6 @@ class Announcer:
     def _id_of(self, notification: Notification) -> str:
         """Return an id that no other entry uses."""
         return f"{self._entry.entry_id}:{notification.id}"
-
-    def _shown_id(self, notification_id: str) -> str:
-        return f"{self._entry.domain}_{self._entry.entry_id}_{notification_id}"
 
 
 def _agent_of(notification: Notification) -> str | None:
