@@ -14,7 +14,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.openclaw_voice import coordinator
+from custom_components.openclaw_voice.binary_sensor import BINARY_SENSORS
+from custom_components.openclaw_voice.button import BUTTONS
 from custom_components.openclaw_voice.const import DOMAIN
+from custom_components.openclaw_voice.event import NOTIFICATION
+from custom_components.openclaw_voice.gateway_sensors import SENSORS
+from custom_components.openclaw_voice.update import UPDATE
 from tests.fakes.frames import hello_ok
 from tests.fakes.gateway import Expect, ScriptedGateway
 from tests.fakes.refusals import (
@@ -51,9 +56,9 @@ def is_(entity_id: str, value: str) -> Callable[[HomeAssistant], bool]:
     return lambda hass: value_of(hass, entity_id) == value
 
 
-async def press(hass: HomeAssistant) -> None:
-    """Press the button."""
-    await hass.services.async_call("button", "press", {"entity_id": BUTTON}, blocking=True)
+async def press(hass: HomeAssistant, button: str = BUTTON) -> None:
+    """Press a button."""
+    await hass.services.async_call("button", "press", {"entity_id": button}, blocking=True)
 
 
 async def test_they_belong_to_the_gateway_and_keep_their_ids(
@@ -62,7 +67,7 @@ async def test_they_belong_to_the_gateway_and_keep_their_ids(
     device_registry: dr.DeviceRegistry,
     entity_registry: er.EntityRegistry,
 ) -> None:
-    """All of them are about the connection, none about an agent."""
+    """Every row of the tables is an entity of the gateway's device, none of an agent's."""
     entry = await add_entry(hass, friendly)
     device = device_registry.async_get(entry.runtime_data.device_id)
     assert device is not None
@@ -72,17 +77,31 @@ async def test_they_belong_to_the_gateway_and_keep_their_ids(
             entity_registry, device.id, include_disabled_entities=True
         )
     }
-    assert {entity_id: entity.unique_id for entity_id, entity in entities.items()} == {
-        CONNECTED: f"{entry.entry_id}_connected",
-        STATE: f"{entry.entry_id}_connection_state",
-        VERSION: f"{entry.entry_id}_gateway_version",
-        SINCE: f"{entry.entry_id}_connected_since",
-        ERROR: f"{entry.entry_id}_last_error",
-        RECONNECTS: f"{entry.entry_id}_reconnects",
-        BUTTON: f"{entry.entry_id}_reconnect",
+    keys = {
+        *(row.key for row in (*SENSORS, *BINARY_SENSORS, *BUTTONS, UPDATE)),
+        NOTIFICATION,
     }
-    assert {entity.entity_category for entity in entities.values()} == {"diagnostic"}
-    assert [entity_id for entity_id, entity in entities.items() if entity.disabled] == [RECONNECTS]
+    assert {entity.unique_id for entity in entities.values()} == {
+        f"{entry.entry_id}_{key}" for key in keys
+    }
+    connection = {
+        CONNECTED: "connected",
+        STATE: "connection_state",
+        VERSION: "gateway_version",
+        SINCE: "connected_since",
+        ERROR: "last_error",
+        RECONNECTS: "reconnects",
+        BUTTON: "reconnect",
+    }
+    for entity_id, key in connection.items():
+        assert entities[entity_id].unique_id == f"{entry.entry_id}_{key}"
+        assert entities[entity_id].entity_category == "diagnostic"
+    assert {key for key, entity in entities.items() if entity.disabled} == {
+        RECONNECTS,
+        f"sensor.{NAME}_memory",
+        f"sensor.{NAME}_connected_clients",
+        f"sensor.{NAME}_round_trip",
+    }
     assert (device.name, device.model) == ("OpenClaw (127.0.0.1)", "Gateway")
 
 

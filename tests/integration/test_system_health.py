@@ -23,7 +23,12 @@ async def test_gateways_are_counted_and_their_troubles_named(
     assert await async_setup_component(hass, "system_health", {})
     async with ScriptedGateway() as other:
         introduce(other, "cook", gateway_id="cd" * 32)
-        other.script(Expect("connect", reply=hello_ok(version="2026.10.1")))
+        hello = hello_ok(version="2026.10.1")
+        update = {"currentVersion": "2026.10.1", "latestVersion": "2026.11.1", "channel": "stable"}
+        errors = [{"id": "x", "origin": "x", "activated": False, "error": "planted"}]
+        health = {"ok": True, "plugins": {"loaded": [], "errors": errors}}
+        hello["snapshot"] |= {"updateAvailable": update, "health": health}
+        other.script(Expect("connect", reply=hello))
         await add_entry(hass, friendly)
         await add_entry(hass, other, "cook", gateway_id="cd" * 32)
         make_entry(hass, friendly, "third", gateway_id="ef" * 32)
@@ -34,6 +39,9 @@ async def test_gateways_are_counted_and_their_troubles_named(
         "gateways": 3,
         "connected": 1,
         "gateway_versions": "2026.10.1, 2026.9.6",
+        "updates": 1,
+        "unhealthy": 1,
+        "active_runs": 0,
         "problems": "connection_lost",
     }
     texts = load_json("translations/en.json")["system_health"]["info"]
