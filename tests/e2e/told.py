@@ -80,14 +80,17 @@ async def told(home: HomeAssistantProcess, event_type: str = NOTIFICATION) -> As
                 await collecting
 
 
-async def event_entities(client: HomeAssistantClient, agent: Agent) -> list[str]:
-    """Return the event entities of the gateway and of its agents."""
+async def event_entities(client: HomeAssistantClient, agent: Agent) -> tuple[str, str]:
+    """Return the event entities of the gateway and of the agent."""
     rows = await client.call("config/entity_registry/list")
-    return [
-        row["entity_id"]
-        for row in rows
-        if row["config_entry_id"] == agent.entry_id and row["entity_id"].startswith("event.")
-    ]
+    ours = [row for row in rows if row["config_entry_id"] == agent.entry_id]
+    subentries = {row["entity_id"]: row["config_subentry_id"] for row in ours}
+    events = {
+        row["config_subentry_id"]: str(row["entity_id"])
+        for row in ours
+        if row["entity_id"].startswith("event.")
+    }
+    return events[None], events[subentries[agent.entity_id]]
 
 
 def _has(data: JsonObject, words: tuple[str, ...]) -> bool:
