@@ -1,10 +1,12 @@
-"""What a behaving gateway tells about its sessions and models, and how a session is changed.
+"""What a behaving gateway tells about itself, its sessions and models, and how one is changed.
 
 Fields no client of ours reads are left out. Facts: recorded, and `tests/contract/test_sessions.py`.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 from .agent_run import MODEL, PROVIDER, now_ms
 from .connection import Request
@@ -21,6 +23,8 @@ NEEDED_SCOPE: Final[dict[str, str]] = {
     "sessions.describe": "operator.read",
     "sessions.list": "operator.read",
     "sessions.patch": "operator.write",
+    "system.info": "operator.read",
+    "usage.cost": "operator.read",
 }
 """The methods answered here, and what each of them takes."""
 
@@ -74,6 +78,10 @@ class Reads:
                 payload = self._describe(request.params["key"].lower())
             case "sessions.list":
                 payload = self._list(request.params)
+            case "system.info":
+                payload = _system_info()
+            case "usage.cost":
+                payload = self._usage(request.params)
             case _:
                 payload = self._patch(request.params)
         if isinstance(payload, Refusal):
@@ -105,6 +113,8 @@ class Reads:
     def _list(self, params: JsonObject) -> JsonObject:
         rows = [self._row(each) for each in self._gateway.sessions.values() if self._is_kept(each)]
         rows = [row for row in rows if params.get("agentId") in (None, row["agentId"])]
+        if params.get("activeOnly"):
+            rows = [row for row in rows if row.get("hasActiveRun")]
         rows.sort(key=lambda row: row["updatedAt"], reverse=True)
         limit = params.get("limit", len(rows))
         return {
@@ -114,6 +124,21 @@ class Reads:
             "hasMore": len(rows) > limit,
             "nextOffset": limit if len(rows) > limit else None,
             "sessions": rows[:limit],
+        }
+
+    def _usage(self, params: JsonObject) -> JsonObject | Refusal:
+        """Count nothing: a young gateway says for minutes that it has only begun to."""
+        if not {"agentScope", "agentId"} & params.keys() and len(self._gateway.agents) > 1:
+            return Refusal(message=NO_OWNER)
+        totals = {"input": 0, "output": 0, "totalTokens": 0, "totalCost": 0}
+        files = len(self._gateway.sessions)
+        status = {"status": "refreshing", "cachedFiles": 0, "pendingFiles": files}
+        return {
+            "updatedAt": now_ms(),
+            "days": 1,
+            "daily": [{"date": _today(params.get("timeZone", "UTC")), **totals}],
+            "totals": totals,
+            "cacheStatus": status | {"staleFiles": files},
         }
 
     def _patch(self, params: JsonObject) -> JsonObject | Refusal:
@@ -161,6 +186,30 @@ class Reads:
         if choice.label:
             row["label"] = choice.label
         return row
+
+
+def _today(time_zone: str) -> str:
+    """Return the date it is somewhere."""
+    return datetime.now(ZoneInfo(time_zone)).date().isoformat()
+
+
+def _system_info() -> JsonObject:
+    """Return what a process takes of a machine."""
+    return {
+        "machineName": "gateway-host",
+        "hostname": "gateway-host",
+        "platform": "linux",
+        "release": "6.1.0",
+        "arch": "x64",
+        "osLabel": "Linux 6.1.0",
+        "nodeVersion": "v26.10.0",
+        "pid": 1,
+        "uptimeMs": 1_000,
+        "cpuCount": 2,
+        "memoryTotalBytes": 8_000_000_000,
+        "memoryFreeBytes": 4_000_000_000,
+        "processMemory": {"rssBytes": 512_000_000},
+    }
 
 
 def _agent_of(key: str) -> str:
