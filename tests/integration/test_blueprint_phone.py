@@ -1,0 +1,359 @@
+"""The blueprint for a phone, in an automation, with the integration of the Home Assistant app."""
+
+import asyncio
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse
+from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+    async_mock_service,
+)
+from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
+
+from custom_components.openclaw_voice.const import DOMAIN
+from custom_components.openclaw_voice.outbox.notification import Notification, NotificationKind
+from tests.fakes.gateway import ScriptedGateway
+
+from .blueprints import install, make, running
+from .notifications import notification, tell
+from .support import AGENT, WAIT_LIMIT, add_entry, state_change
+
+pytestmark = pytest.mark.usefixtures("home")
+
+PUSH_URL = "https://push.example/send"
+OTHER = "…"
+PRESSED = "mobile_app_notification_action"
+NAME = "phone_notification"
+
+
+def approval(**data: object) -> Notification:
+    """Return something that an agent wants to do, for half an hour from now."""
+    expires = (dt_util.utcnow() + timedelta(minutes=30)).isoformat()
+    return notification(
+        NotificationKind.APPROVAL_REQUESTED,
+        title="rm",
+        message="rm -r build",
+        data={
+            "approval_id": "a-1",
+            "command": "rm -r build",
+            "is_command_cut": False,
+            "warning": None,
+            "decisions": ["allow-once", "deny"],
+            "expires": expires,
+        }
+        | data,
+    )
+
+
+def question(*options: str, is_multiple: bool = False) -> Notification:
+    """Return something that an agent wants to know, for half an hour from now."""
+    part = {
+        "id": "room",
+        "header": "Room",
+        "question": "Which room?",
+        "options": [option for option in options if option != OTHER],
+        "takes_other": OTHER in options,
+        "is_multiple": is_multiple,
+    }
+    expires = (dt_util.utcnow() + timedelta(minutes=30)).isoformat()
+    return notification(
+        NotificationKind.QUESTION_ASKED,
+        title="Room",
+        message="Which room?",
+        data={"question_id": "q-1", "questions": [part], "expires": expires},
+    )
+
+
+class Phone:
+    """A phone with the app: what it is sent, and what is pressed on it."""
+
+    def __init__(self, hass: HomeAssistant, pushes: AiohttpClientMocker, device_id: str) -> None:
+        """It is registered already."""
+        self.device_id = device_id
+        self.hass = hass
+        self._pushes = pushes
+
+    @property
+    def shown(self) -> list[dict[str, Any]]:
+        """Everything that was sent to it so far."""
+        return [call[2] for call in self._pushes.mock_calls]
+
+    async def gets(self, told: int = 1, *, is_waited_for: bool = True) -> dict[str, Any]:
+        """Wait until it was sent so many, and the automation waits for its buttons; return the last."""
+        async with asyncio.timeout(WAIT_LIMIT):
+            # Nothing tells when a listener is added, so there is no event to wait for.
+            while not self._has(told, is_waited_for):  # noqa: ASYNC110 - see above
+                await asyncio.sleep(0)
+        return self.shown[-1]
+
+    def _has(self, told: int, is_waited_for: bool) -> bool:
+        """Tell whether it was sent so many, and so many runs listen for six buttons each."""
+        listeners = self.hass.bus.async_listeners().get(PRESSED, 0)
+        return len(self.shown) >= told and (not is_waited_for or listeners >= 6 * told)
+
+    def press(self, title: str, reply: str | None = None) -> None:
+        """Press a button of the last notification, as the app tells Home Assistant."""
+        [button] = [
+            button for button in self.shown[-1]["data"]["actions"] if button["title"] == title
+        ]
+        data = {"action": button["action"]} | ({"reply_text": reply} if reply else {})
+        self.hass.bus.async_fire(PRESSED, data)
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant, friendly: ScriptedGateway, tmp_path: Path) -> MockConfigEntry:
+    """Return the entry of a gateway."""
+    install(hass, tmp_path)
+    return await add_entry(hass, friendly)
+
+
+@pytest.fixture
+async def phone(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    aioclient_mock: AiohttpClientMocker,
+    device_registry: dr.DeviceRegistry,
+) -> Phone:
+    """Return a phone that is registered with Home Assistant."""
+    aioclient_mock.post(PUSH_URL, status=HTTPStatus.CREATED, json={})
+    assert await async_setup_component(hass, "mobile_app", {})
+    app = MockConfigEntry(
+        domain="mobile_app",
+        title="Phone",
+        data={
+            "app_data": {"push_token": "t", "push_url": PUSH_URL},
+            "app_id": "io.homeassistant.app",
+            "app_name": "Home Assistant",
+            "app_version": "1",
+            "device_id": "phone",
+            "device_name": "Phone",
+            "manufacturer": "Maker",
+            "model": "Model",
+            "os_name": "Linux",
+            "os_version": "1",
+            "secret": "0" * 64,
+            "supports_encryption": False,
+            "user_id": "1",
+            "webhook_id": "webhook",
+        },
+    )
+    app.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(app.entry_id)
+    await hass.async_block_till_done()
+    [device] = dr.async_entries_for_config_entry(device_registry, app.entry_id)
+    return Phone(hass, aioclient_mock, device.id)
+
+
+async def test_a_message_is_shown_and_a_reply_goes_to_the_agent(
+    hass: HomeAssistant, entry: MockConfigEntry, phone: Phone
+) -> None:
+    """And what the agent says to that comes back to the phone."""
+    asked = async_mock_service(
+        hass,
+        DOMAIN,
+        "ask",
+        response={"status": "answered", "answer": "Six."},
+        supports_response=SupportsResponse.OPTIONAL,
+    )
+    await make(hass, NAME, {"phone": phone.device_id, "dashboard": "/garden"})
+    tell(hass, entry, notification())
+    sent = await phone.gets()
+    assert (sent["title"], sent["message"]) == ("Garden", "The **tomatoes** are ripe.")
+    assert sent["data"]["tag"] == "openclaw-message:1"
+    assert [(each["title"], each.get("uri")) for each in sent["data"]["actions"]] == [
+        ("Reply", None),
+        ("Open", "/garden"),
+    ]
+    phone.press("Reply", "How many?")
+    await hass.async_block_till_done()
+    [call] = asked
+    assert (call.data["agent"], call.data["session"]) == (AGENT, "phone")
+    assert call.data["message"].startswith("How many?\n")
+    assert "The **tomatoes** are ripe." in call.data["message"]
+    assert phone.shown[-1]["message"] == "Six."
+    assert len(phone.shown) == 2
+    assert running(hass) == 0
+
+
+@pytest.mark.parametrize(("button", "decision"), [("Allow once", "allow-once"), ("Deny", "deny")])
+async def test_an_approval_is_decided_on_the_phone(
+    hass: HomeAssistant, entry: MockConfigEntry, phone: Phone, button: str, decision: str
+) -> None:
+    """With what is to be done before the eyes."""
+    decided = async_mock_service(hass, DOMAIN, "resolve_approval")
+    await make(hass, NAME, {"phone": phone.device_id})
+    tell(hass, entry, approval(warning="This deletes files."))
+    sent = await phone.gets()
+    assert sent["title"] == "May I? rm"
+    assert sent["message"].split() == ["rm", "-r", "build", "This", "deletes", "files."]
+    phone.press(button)
+    await hass.async_block_till_done()
+    assert [call.data for call in decided] == [{"approval_id": "a-1", "decision": decision}]
+
+
+async def test_what_cannot_be_seen_whole_cannot_be_allowed(
+    hass: HomeAssistant, entry: MockConfigEntry, phone: Phone
+) -> None:
+    """Nor what the approval does not offer."""
+    await make(hass, NAME, {"phone": phone.device_id})
+    tell(hass, entry, approval(is_command_cut=True, decisions=["allow-once"]))
+    sent = await phone.gets(is_waited_for=False)
+    assert "decide on the gateway" in sent["message"]
+    assert [button["title"] for button in sent["data"]["actions"]] == ["Open"]
+    await hass.async_block_till_done()
+    assert running(hass) == 0
+
+
+@pytest.mark.parametrize("kind", ["approval", "question"])
+async def test_what_is_over_goes_from_the_phone(
+    hass: HomeAssistant, entry: MockConfigEntry, phone: Phone, kind: str
+) -> None:
+    """Whoever decided it."""
+    await make(hass, NAME, {"phone": phone.device_id, "kinds": []})
+    over = {
+        "approval": notification(
+            NotificationKind.APPROVAL_RESOLVED, data={"approval_id": "a-1", "decision": "deny"}
+        ),
+        "question": notification(
+            NotificationKind.QUESTION_ANSWERED, data={"question_id": "q-1", "status": "answered"}
+        ),
+    }
+    tell(hass, entry, over[kind])
+    await hass.async_block_till_done()
+    tag = {"approval": "openclaw-a-1", "question": "openclaw-q-1"}[kind]
+    assert [(sent["message"], sent["data"]) for sent in phone.shown] == [
+        ("clear_notification", {"tag": tag})
+    ]
+
+
+async def test_nobody_is_waited_for_when_it_has_expired(
+    hass: HomeAssistant, entry: MockConfigEntry, phone: Phone
+) -> None:
+    """The gateway has denied it by then."""
+    decided = async_mock_service(hass, DOMAIN, "resolve_approval")
+    await make(hass, NAME, {"phone": phone.device_id})
+    tell(hass, entry, approval())
+    await phone.gets()
+    assert running(hass) == 1
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=31))
+    await hass.async_block_till_done()
+    assert running(hass) == 0
+    phone.press("Deny")
+    await hass.async_block_till_done()
+    assert decided == []
+
+
+@pytest.mark.parametrize(
+    ("options", "buttons", "pressed"),
+    [
+        (["Kitchen", "Office"], ["Kitchen", "Office", "Open"], ["Office"]),
+        (["A", "B", "C", "D"], ["A", "B", "C"], ["C"]),
+        (["A", "B", "C", OTHER], ["A", "B", "Reply"], ["Reply", "D"]),
+        ([], ["Reply", "Open"], ["Reply", "The hall"]),
+    ],
+)
+async def test_a_question_is_answered_on_the_phone(
+    entry: MockConfigEntry,
+    phone: Phone,
+    options: list[str],
+    buttons: list[str],
+    pressed: list[str],
+) -> None:
+    """A phone has room for three buttons."""
+    hass = phone.hass
+    answered = async_mock_service(hass, DOMAIN, "answer_question")
+    await make(hass, NAME, {"phone": phone.device_id})
+    tell(hass, entry, question(*options))
+    sent = await phone.gets()
+    assert (sent["title"], sent["message"]) == ("Room", "Which room?")
+    assert [button["title"] for button in sent["data"]["actions"]] == buttons
+    phone.press(*pressed)
+    await hass.async_block_till_done()
+    assert [call.data for call in answered] == [{"question_id": "q-1", "answer": pressed[-1]}]
+
+
+async def test_a_question_too_large_for_a_phone_is_only_shown(
+    hass: HomeAssistant, entry: MockConfigEntry, phone: Phone
+) -> None:
+    """One that takes several answers, or has several parts."""
+    await make(hass, NAME, {"phone": phone.device_id})
+    tell(hass, entry, question("A", "B", is_multiple=True))
+    sent = await phone.gets(is_waited_for=False)
+    assert [button["title"] for button in sent["data"]["actions"]] == ["Open"]
+
+
+@pytest.mark.parametrize("reply_agent", [None, AGENT])
+async def test_who_is_told_a_reply_to_what_is_nobodys(
+    hass: HomeAssistant, entry: MockConfigEntry, phone: Phone, reply_agent: str | None
+) -> None:
+    """The agent that was chosen for it; without one, there is no reply."""
+    inputs = {"phone": phone.device_id} | ({"reply_agent": reply_agent} if reply_agent else {})
+    await make(hass, NAME, inputs)
+    tell(hass, entry, notification(agent_id=None, title=""))
+    sent = await phone.gets(is_waited_for=reply_agent is not None)
+    titles = [button["title"] for button in sent["data"]["actions"]]
+    assert titles == (["Reply", "Open"] if reply_agent else ["Open"])
+    assert sent["title"] == ("main" if reply_agent else "OpenClaw")
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (
+            notification(
+                NotificationKind.UPDATE_AVAILABLE,
+                title="",
+                message="",
+                data={"installed": "2026.9.6", "latest": "2026.11.1", "channel": "stable"},
+            ),
+            ("A new OpenClaw gateway", "2026.11.1 is available, 2026.9.6 is running."),
+        ),
+        (
+            notification(
+                NotificationKind.GATEWAY_STOPPING, title="", message="", data={"reason": None}
+            ),
+            ("The OpenClaw gateway stops", "It did not say why."),
+        ),
+        (notification(title="42", message='["a", {"b": 1}]'), ("42", '["a", {"b": 1}]')),
+        (
+            notification(title="{{ 1 + 1 }}", message="{{ states('sun.sun') }}"),
+            ("{{ 1 + 1 }}", "{{ states('sun.sun') }}"),
+        ),
+    ],
+)
+async def test_it_is_sent_as_it_was_said(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    phone: Phone,
+    told: Notification,
+    shown: tuple[str, str],
+) -> None:
+    """What looks like data or a template is text."""
+    await make(hass, NAME, {"phone": phone.device_id, "kinds": []})
+    tell(hass, entry, told)
+    sent = await phone.gets(is_waited_for=told.kind is NotificationKind.MESSAGE)
+    assert (sent["title"], sent["message"]) == shown
+
+
+async def test_several_wait_beside_each_other(
+    hass: HomeAssistant, entry: MockConfigEntry, phone: Phone
+) -> None:
+    """A button belongs to its own notification."""
+    decided: list[ServiceCall] = async_mock_service(hass, DOMAIN, "resolve_approval")
+    await make(hass, NAME, {"phone": phone.device_id})
+    tell(hass, entry, approval())
+    await phone.gets()
+    tell(hass, entry, approval(approval_id="a-2"))
+    await phone.gets(2)
+    assert running(hass) == 2
+    async with state_change(hass, lambda hass: running(hass) == 1):
+        phone.press("Allow once")
+    assert [call.data["approval_id"] for call in decided] == ["a-2"]
