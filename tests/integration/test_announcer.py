@@ -424,14 +424,50 @@ async def test_only_so_many_are_shown(house: House) -> None:
 
 
 async def test_approvals_can_be_asked_for_aloud(house: House, kitchen: Satellite) -> None:
-    """By whoever can ask; without anybody they are announced."""
-    asked: list[Notification] = []
+    """By whoever knows how, each alone, and where the satellite can listen."""
+    asked: list[tuple[str, str]] = []
+    hall = await add_satellite(house.hass, "hall")
+    await house.wait(timedelta(seconds=4))
+
+    async def ask(satellite_id: str, text: str) -> None:
+        asked.append((satellite_id, text))
+
+    house.announcer.ask_approval = lambda _: ask
+    await house.choose(satellites=[KITCHEN, HALL], asks_approvals=True, listens=True)
+    await house.tell(approval(1), approval(2), notification())
+    await house.wait(timedelta(seconds=4))
+    text = "Molty asks for permission: Run a command."
+    assert asked == [(KITCHEN, text)] * 2
+    assert kitchen.asked == ["Briefing: Number 1."]
+    assert async_delivery(house.hass).replies.take(KITCHEN, dt_util.utcnow()) is not None
+    assert hall.said[0].startswith(text)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_an_approval_nobody_can_ask_for_is_announced(
+    house: House, kitchen: Satellite, *, is_known: bool
+) -> None:
+    """There is no language for it, or nobody who asks at all."""
+    if is_known:
+        house.announcer.ask_approval = lambda _: None
     await house.choose(satellites=[KITCHEN], asks_approvals=True)
-    house.announcer.ask_approval = lambda told, _: asked.append(told)
-    told = approval()
-    await house.tell(told, notification())
-    assert asked == [told]
-    assert await kitchen.begins() == "Briefing: Number 1."
+    await house.tell(approval())
+    assert kitchen.said == ["Molty asks for permission: Run a command."]
+    assert kitchen.asked == []
+
+
+async def test_an_approval_is_not_asked_for_unless_it_is_wanted(
+    house: House, kitchen: Satellite
+) -> None:
+    """It is off at first."""
+
+    def refuse(_: Notification) -> None:
+        pytest.fail("nobody wants to be asked")
+
+    house.announcer.ask_approval = refuse
+    await house.choose(satellites=[KITCHEN])
+    await house.tell(approval())
+    assert len(kitchen.said) == 1
 
 
 async def test_a_satellite_listens_for_the_reply(house: House, kitchen: Satellite) -> None:

@@ -19,7 +19,7 @@ from homeassistant.util import dt as dt_util
 from .delivery import async_delivery
 from .notification import Notification, NotificationKind
 from .notification_options import REPLY_KINDS, NotificationOptions
-from .queue import ENDS, Message, Progress
+from .queue import ENDS, Ask, Message, Progress
 from .replies import Expected
 from .shown import Shown
 from .wording import with_end, wording
@@ -75,8 +75,10 @@ class Announcer:
             agent_name: The gateway's id of an agent -> its name; None when it is not one of those
                 that can be asked here.
         """
-        self.ask_approval: Callable[[Notification, NotificationOptions], None] | None = None
-        """Asks satellites for an approval aloud, where the options want it; else it is announced."""
+        self.ask_approval: Callable[[Notification], Ask | None] | None = None
+        """Makes what has a satellite ask for an approval, where the options want that. It is called
+        when the satellite is idle, says the text, and takes the answer; where it raises before it
+        has asked, the approval is announced. None: it is announced anyway."""
 
         self._hass = hass
         self._entry = entry
@@ -187,10 +189,6 @@ class Announcer:
         if options.notify:
             sent = replace(message, id=f"{message.id}:notify", fallback=options.notify)
             self._delivery.async_deliver(sent, self._async_on_progress)
-        is_approval = notification.kind is NotificationKind.APPROVAL_REQUESTED
-        if is_approval and options.asks_approvals and self.ask_approval is not None:
-            self.ask_approval(notification, options)
-            return
         for satellite_id in options.satellites:
             self._say(notification, satellite_id, message)
 
@@ -203,13 +201,15 @@ class Announcer:
         if expires <= now:
             return
         expected = self._expected(notification, message) if options.listens else None
+        ask = self._ask_of(notification) if options.asks_approvals else None
         message = replace(
             message,
             id=f"{self._id_of(notification)}:{satellite_id}",
             satellite_id=satellite_id,
             expires=expires,
             quiet=options.quiet_hours(dt_util.get_default_time_zone()),
-            listens=expected is not None,
+            listens=expected is not None or ask is not None,
+            ask=ask,
         )
         self._told[message.id] = _Told(
             notification=notification,
@@ -218,6 +218,11 @@ class Announcer:
             expected=expected,
         )
         self._delivery.async_deliver(message, self._async_on_progress)
+
+    def _ask_of(self, notification: Notification) -> Ask | None:
+        """Return what asks for an approval aloud."""
+        is_approval = notification.kind is NotificationKind.APPROVAL_REQUESTED
+        return self.ask_approval(notification) if is_approval and self.ask_approval else None
 
     def _expected(self, notification: Notification, message: Message) -> Expected | None:
         """Return the reply that a notification may get; None when nobody could take it."""

@@ -1,6 +1,6 @@
 """Things to say, and who says them when: decisions only (pure)."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -44,6 +44,13 @@ CHARACTERS_PER_SECOND: Final = 8.0
 """A slow voice; people speak 12 to 15."""
 
 
+ANSWER_LIMIT: Final = 60.0
+"""Seconds more when somebody is asked something and may answer."""
+
+type Ask = Callable[[str, str], Awaitable[None]]
+"""Takes the entity id of a satellite and what it is to say; has it asked, and takes the answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """Something to say to people."""
@@ -78,6 +85,9 @@ class Message:
 
     listens: bool = False
     """The satellite listens for a reply once it has said it, if it can."""
+
+    ask: Ask | None = None
+    """Says it and takes the answer, instead of starting a conversation. Only where it `listens`."""
 
     is_owed: bool = True
     """Somebody has asked for it."""
@@ -230,6 +240,11 @@ def _ready_at(satellite: Satellite, not_before: datetime | None) -> datetime | N
     return ready_at if not_before is None else max(ready_at, not_before)
 
 
+def _are_alike(one: Message, other: Message) -> bool:
+    """Return whether what is said after one answers the other as well."""
+    return one.listens == other.listens and one.ask is other.ask is None
+
+
 def _quiet_until(waiting: Waiting, now: datetime) -> datetime | None:
     quiet = waiting.message.quiet
     return None if quiet is None else quiet.end_after(now)
@@ -243,7 +258,6 @@ def _said_together(waiting: Sequence[Waiting]) -> tuple[Waiting, ...]:
     length = 0
     for index, each in enumerate(waiting):
         length += len(each.message.spoken)
-        is_alike = each.message.listens == waiting[0].message.listens
-        if index and (length > MAX_MERGED or not is_alike):
+        if index and (length > MAX_MERGED or not _are_alike(waiting[0].message, each.message)):
             return tuple(waiting[:index])
     return tuple(waiting)

@@ -17,7 +17,9 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
 from .queue import (
+    ANSWER_LIMIT,
     RETRY_WAIT,
+    Ask,
     Decision,
     Message,
     Progress,
@@ -130,9 +132,10 @@ class SatelliteQueue:
         if not is_ready(self._satellites.now(self._entity_id), dt_util.utcnow()):
             return Progress.WAITING, tuple(said)  # It was used while this was noted.
         text = announcement([each.message for each in said])
+        ask = said[0].message.ask if listens else None
         try:
-            async with asyncio.timeout(announce_limit(text)):
-                if listens and await self._async_ask(text):
+            async with asyncio.timeout(announce_limit(text) + (ANSWER_LIMIT if ask else 0)):
+                if listens and await self._async_ask(text, ask):
                     return Progress.ASKED, ()
                 await self._async_call(ANNOUNCE, message=text)
         except TimeoutError:
@@ -147,10 +150,13 @@ class SatelliteQueue:
             return Progress.WAITING, failed_to_say(said)
         return Progress.HEARD, ()
 
-    async def _async_ask(self, text: str) -> bool:
+    async def _async_ask(self, text: str, ask: Ask | None) -> bool:
         """Say a text and listen; return False when it must be announced instead."""
         try:
-            await self._async_call(START_CONVERSATION, start_message=text)
+            if ask is not None:
+                await ask(self._entity_id, text)
+            else:
+                await self._async_call(START_CONVERSATION, start_message=text)
         except TimeoutError:
             raise  # It may have been heard.
         except Exception as err:
