@@ -49,6 +49,12 @@ def _usage(gateway: GatewayCoordinator, listener: CALLBACK_TYPE) -> CALLBACK_TYP
     return gateway.board.async_watch_usage(listener)
 
 
+def _last_notification(gateway: GatewayCoordinator) -> dict[str, Any]:
+    """Return what the last notification was, without its message."""
+    last = gateway.notifier.last
+    return {"kind": last.kind.value, "title": last.title} if last else {"kind": None, "title": None}
+
+
 def _waiting(gateway: GatewayCoordinator) -> dict[str, Any]:
     """Return what waits for an answer by its ids; nothing of what it says."""
     pending = gateway.requests.pending
@@ -133,6 +139,15 @@ SENSORS: Final = (
         value=lambda gateway: usage.cost if (usage := gateway.board.usage()) else None,
         is_of_today=True,
         follow=_usage,
+    ),
+    GatewaySensorDescription(
+        key="last_notification",
+        source=Source.NOTIFICATIONS,
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value=lambda gateway: last.time if (last := gateway.notifier.last) else None,
+        attributes=_last_notification,
+        follow=lambda gateway, listener: gateway.notifier.async_subscribe(lambda _: listener()),
+        tells_when_away=True,
     ),
     GatewaySensorDescription(
         key="next_job",

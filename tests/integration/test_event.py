@@ -198,3 +198,22 @@ async def test_nothing_is_followed_after_an_unload(
     await hass.async_block_till_done()
     tell_listeners(notifier, notification())
     assert shown(hass, GATEWAY).state == "unavailable"
+
+
+async def test_the_last_one_is_a_sensor_of_the_gateway(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: ScriptedGateway
+) -> None:
+    """With what it was, not with what was said; also while the gateway is away."""
+    sensor = f"sensor.{NAME}_last_notification"
+    assert shown(hass, sensor).state == "unknown"
+    assert shown(hass, sensor).attributes["kind"] is None
+    await lose(hass, gateway)
+    told = notification(NotificationKind.HEARTBEAT)
+    entry.runtime_data.notifier.last = told
+    tell(hass, entry, told)
+    state = shown(hass, sensor)
+    assert state.state == "2026-11-01T07:30:01+00:00"
+    assert (state.attributes["kind"], state.attributes["title"]) == ("heartbeat", "Garden")
+    assert told.message not in str(state.attributes)
+    assert state.state_info is not None
+    assert {"kind", "title"} <= state.state_info["unrecorded_attributes"]
