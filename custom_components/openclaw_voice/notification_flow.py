@@ -1,10 +1,11 @@
 """The options of an entry: who is told what the gateway says on its own, where and when."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
 from homeassistant.data_entry_flow import SectionConfig, section
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import (
     BooleanSelector,
     EntitySelector,
@@ -21,6 +22,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
+from .const import DOMAIN
 from .outbox.notification import NotificationKind
 from .outbox.notification_options import (
     EXPIRES_BOUNDS,
@@ -46,7 +48,7 @@ class NotificationOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Show the options there are, and store what was made of them."""
         stored = NotificationOptions.from_data(self.config_entry.options)
-        schema = notification_schema(stored)
+        schema = notification_schema(stored, own=self._own_entities())
         errors = {}
         if user_input is not None:
             options = read_notification_options(user_input, stored)
@@ -62,15 +64,27 @@ class NotificationOptionsFlow(OptionsFlow):
             errors=errors,
         )
 
+    def _own_entities(self) -> list[str]:
+        """Return the entities that take messages to agents: they are not told what agents say."""
+        entities = er.async_get(self.hass).entities.values()
+        return [
+            entity.entity_id
+            for entity in entities
+            if entity.platform == DOMAIN and entity.domain == NOTIFY_DOMAIN
+        ]
 
-def notification_schema(options: NotificationOptions) -> vol.Schema:
-    """Return the form of the options, filled in with those there are."""
+
+def notification_schema(options: NotificationOptions, *, own: Sequence[str] = ()) -> vol.Schema:
+    """Return the form of the options, filled in with those there are.
+
+    `own` are notify entities that are not offered.
+    """
     return vol.Schema(
         {
             vol.Required(name): section(
                 vol.Schema(fields), SectionConfig(collapsed=name not in OPEN_SECTIONS)
             )
-            for name, fields in _sections(options.as_data()).items()
+            for name, fields in _sections(options.as_data(), own).items()
         }
     )
 
@@ -96,11 +110,11 @@ def has_both_ends(options: NotificationOptions) -> bool:
     )
 
 
-def _sections(stored: Mapping[str, Any]) -> dict[str, _Fields]:
+def _sections(stored: Mapping[str, Any], own: Sequence[str] = ()) -> dict[str, _Fields]:
     return {
         "where": {
             _clearable("satellites", stored): _entities(SATELLITE_DOMAIN),
-            _clearable("notify", stored): _entities(NOTIFY_DOMAIN),
+            _clearable("notify", stored): _entities(NOTIFY_DOMAIN, own),
             _set("persistent", stored): BooleanSelector(),
         },
         "what": {
@@ -143,9 +157,11 @@ def _clearable(name: str, stored: Mapping[str, Any]) -> vol.Marker:
     return vol.Optional(name, description={"suggested_value": stored[name]})
 
 
-def _entities(domain: str) -> EntitySelector:
+def _entities(domain: str, left_out: Sequence[str] = ()) -> EntitySelector:
     return EntitySelector(
         EntitySelectorConfig(
-            filter=EntityWithDeviceFilterSelectorConfig(domain=domain), multiple=True
+            filter=EntityWithDeviceFilterSelectorConfig(domain=domain),
+            exclude_entities=[*left_out],
+            multiple=True,
         )
     )

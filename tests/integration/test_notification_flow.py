@@ -110,3 +110,14 @@ async def test_quiet_hours_need_both_ends(
     result = await hass.config_entries.options.async_configure(result["flow_id"], whole)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options["quiet_from"] == "22:00:00"
+
+
+async def test_agents_are_not_told_what_agents_say(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Their own notify entities are not offered."""
+    entry = await add_entry(hass, friendly)
+    form = await hass.config_entries.options.async_init(entry.entry_id)
+    assert form["data_schema"] is not None
+    selector = form["data_schema"].schema["where"].schema.schema["notify"]
+    assert selector.config["exclude_entities"] == ["notify.main"]

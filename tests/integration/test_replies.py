@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 from homeassistant.components.assist_pipeline import async_get_pipeline, async_update_pipeline
 from homeassistant.core import HomeAssistant
@@ -14,6 +15,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.openclaw_voice.outbox import queue
 from custom_components.openclaw_voice.outbox.delivery import async_delivery
+from custom_components.openclaw_voice.outbox.late_answer import LateAnswer
+from custom_components.openclaw_voice.outbox.late_answers import Outbox
 from custom_components.openclaw_voice.outbox.notification import Notification, NotificationKind
 from custom_components.openclaw_voice.outbox.replies import REPLY_TIME, Expected
 from tests.fakes.frames import accepted, answered
@@ -176,6 +179,33 @@ async def test_a_message_of_a_side_session_is_answered_in_its_session(
     expect(hass, entry, session_key=f"{own}:aside")
     await ask(hass, satellite_id=KITCHEN)
     assert asked(gateway)[1] == own
+
+
+async def test_a_reply_is_asked_aside_while_a_task_goes_on_in_the_session(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: ScriptedGateway
+) -> None:
+    """The gateway would let it wait; the agent is told both."""
+    task = LateAnswer(
+        id="run-1",
+        agent_id="cook",
+        subentry_id="subentry-cook",
+        session_key=BRIEFING,
+        run_id="run-1",
+        question="Plan the week.",
+        language="en",
+        created=dt_util.utcnow(),
+    )
+    expect(hass, entry)
+    gateway.anytime(Expect("chat.history", reply={"messages": []}))
+    script(gateway, "Okay.")
+    with patch.object(Outbox, "open_in", lambda _, key: task if key == BRIEFING else None):
+        await ask(hass, "Yes.", satellite_id=KITCHEN)
+    [request] = gateway.received("agent")
+    key = request.params["sessionKey"]
+    assert key.startswith("agent:cook:homeassistant:")
+    assert key.endswith(":aside")
+    assert TOLD in request.params["extraSystemPrompt"]
+    assert "Plan the week." in request.params["extraSystemPrompt"]
 
 
 async def test_an_agent_that_is_gone_is_not_answered(
