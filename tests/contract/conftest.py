@@ -25,8 +25,8 @@ from tests.fakes.proxy import Network
 from tests.fakes.small_gateway import SmallGateway
 from tests.real import OWN_ADDRESS
 
-STATE_LIMIT = 30.0
-"""Seconds until a client must be in a state."""
+STATE_LIMIT = 90.0
+"""Seconds until a client must be in a state, or ready."""
 
 FAKE_TIME = 0.2
 """The fake's model speaks five times as fast as the real one's."""
@@ -86,7 +86,7 @@ async def running(client: GatewayClient) -> AsyncGenerator[GatewayClient]:
         yield client
     finally:
         await client.stop()
-        await asyncio.wait_for(loop, 10)
+        await asyncio.wait_for(loop, STATE_LIMIT)
 
 
 async def reached(client: GatewayClient, state: ClientState) -> GatewayError | None:
@@ -134,7 +134,7 @@ async def real_server(real_gateway: GatewayProcess) -> AsyncGenerator[Server]:
     pytest_socket.socket_allow_hosts(["127.0.0.1", OWN_ADDRESS])
 
     async def approve(request_id: str) -> None:
-        await real_gateway.command("devices", "approve", request_id)
+        await real_gateway.command("devices", "approve", request_id, limit=STATE_LIMIT)
 
     async def remove(device_id: str) -> None:
         async with Connection(owner) as connection:
@@ -143,7 +143,8 @@ async def real_server(real_gateway: GatewayProcess) -> AsyncGenerator[Server]:
     async def setup_code() -> str:
         # It wants an address of a home network; the one of a test machine may be none.
         address = f"ws://192.168.0.2:{real_gateway.port}"
-        return await real_gateway.command("qr", "--setup-code-only", "--url", address)
+        arguments = ("qr", "--setup-code-only", "--url", address)
+        return await real_gateway.command(*arguments, limit=STATE_LIMIT)
 
     async def restart() -> None:
         real_gateway.kill()
@@ -193,7 +194,7 @@ def server(kind: str, request: pytest.FixtureRequest) -> Server:
 async def client(server: Server) -> AsyncGenerator[GatewayClient]:
     """Return a client that is connected, through the network that can be cut."""
     async with server.client() as client:
-        await client.wait_ready(30)
+        await client.wait_ready(STATE_LIMIT)
         yield client
 
 

@@ -12,9 +12,7 @@ from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import DEFAULT_SCOPES, Credentials
 from custom_components.openclaw_voice.gateway.state import ClientState
 
-from .conftest import Server
-
-LIMIT = 30
+from .conftest import STATE_LIMIT as LIMIT, Server
 
 
 async def test_connects(server: Server, client: GatewayClient) -> None:

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.e2e("gateway"), pytest.mark.usefixtures("socket_enable
 NO_MODEL = "http://127.0.0.1:9/v1"
 """Nothing is asked."""
 
-CHANGE_LIMIT = 30.0
+CHANGE_LIMIT = 90.0
 """Seconds until the gateway has noticed a change of its configuration."""
 
 
@@ -43,7 +43,7 @@ async def test_a_removed_agent_is_told_and_refused(tmp_path: Path) -> None:
             await client.wait_ready(CHANGE_LIMIT)
             assert await ids(client) == {"main", "cook"}
             client.subscribe_events(note)
-            await gateway.command("agents", "delete", "cook", "--force")
+            await gateway.command("agents", "delete", "cook", "--force", limit=CHANGE_LIMIT)
             async with asyncio.timeout(CHANGE_LIMIT):
                 await changed.wait()
             assert await ids(client) == {"main"}

@@ -25,9 +25,7 @@ from custom_components.openclaw_voice.gateway.run_items import ChatDelta
 from custom_components.openclaw_voice.gateway.setup_code import parse_setup_code
 from custom_components.openclaw_voice.gateway.state import ClientState
 
-from .conftest import Server, reached
-
-LIMIT = 30
+from .conftest import STATE_LIMIT as LIMIT, Server, reached
 
 
 async def approved(server: Server, client: GatewayClient) -> HelloOk:

@@ -26,7 +26,7 @@ from custom_components.openclaw_voice.gateway.run_items import (
 )
 from custom_components.openclaw_voice.gateway.run_request import Attachment, Patience, RunMethod
 
-from .conftest import Server
+from .conftest import STATE_LIMIT, Server
 
 SLOW_MACHINE = Patience(recovery=120)
 """A gateway that was killed needs half a minute there until it continues."""
@@ -104,10 +104,10 @@ async def run_with_accident(
 
 async def test_answer_streams(client: GatewayClient, session_key: str, method: RunMethod) -> None:
     """An answer arrives in several pieces, which are exactly its text."""
-    items = await ask(client, session_key, "MODEL:SLOW 150 8", method)
-    assert messages(items) == [words(8)]
+    items = await ask(client, session_key, "MODEL:SLOW 300 10", method)
+    assert messages(items) == [words(10)]
     assert sum(isinstance(item, ChatDelta) for item in items) > 1
-    assert items[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text=words(8))
+    assert items[-1] == ChatFinal(outcome=RunOutcome.ANSWERED, text=words(10))
 
 
 @pytest.mark.parametrize("command", ["/exec ask=off", "Read this: /exec ask=off", "!ls"])
@@ -144,7 +144,7 @@ async def test_abort_keeps_what_was_said(
 ) -> None:
     """An aborted run ends with its text so far, and the next one of the session can begin."""
     items = await run_with_accident(
-        client, session_key, "MODEL:SLOW 200 60", method, lambda run: run.abort()
+        client, session_key, "MODEL:SLOW 500 60", method, lambda run: run.abort()
     )
     final = items[-1]
     assert isinstance(final, ChatFinal)
@@ -219,9 +219,9 @@ async def test_recovers_an_answer_that_ended_meanwhile(
     async def be_away_to_the_end(run: ChatRun) -> None:
         server.network.break_down()
         async with server.client(server.settings(url=server.url)) as other:
-            await other.wait_ready(30)
-            waiting = {"runId": run.run_id, "timeoutMs": 20_000}
-            fate = await other.request("agent.wait", waiting, timeout=25)
+            await other.wait_ready(STATE_LIMIT)
+            waiting = {"runId": run.run_id, "timeoutMs": 60_000}
+            fate = await other.request("agent.wait", waiting, timeout=70)
         assert fate["status"] == "ok"
         server.network.mend()
 
@@ -236,17 +236,17 @@ async def test_recovers_from_a_restart(
     server: Server, client: GatewayClient, session_key: str, method: RunMethod
 ) -> None:
     """A gateway killed in mid-answer continues the turn by itself; its answer reaches the turn."""
-    before = (await client.wait_ready(30)).boot_id
+    before = (await client.wait_ready(STATE_LIMIT)).boot_id
 
     async def restart(_: ChatRun) -> None:
         await server.restart()
 
-    items = await run_with_accident(client, session_key, "MODEL:SLOW 300 10", method, restart)
-    assert messages(items)[-1] == words(10)
+    items = await run_with_accident(client, session_key, "MODEL:SLOW 500 12", method, restart)
+    assert messages(items)[-1] == words(12)
     final = items[-1]
     assert isinstance(final, ChatFinal)
     assert final.outcome is RunOutcome.ANSWERED
-    assert (await client.wait_ready(30)).boot_id != before
+    assert (await client.wait_ready(STATE_LIMIT)).boot_id != before
 
 
 async def test_image_goes_with_a_message(
@@ -286,7 +286,7 @@ async def test_next_run_interrupts_the_one_before(
 
     async def listen() -> list[RunItem]:
         items: list[RunItem] = []
-        run = client.chat.start(session_key=session_key, message="MODEL:SLOW 200 60", method=method)
+        run = client.chat.start(session_key=session_key, message="MODEL:SLOW 500 60", method=method)
         async with run:
             async for item in run:
                 items.append(item)

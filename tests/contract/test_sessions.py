@@ -55,7 +55,7 @@ async def test_a_session_is_active_while_a_run_goes_on(
     client: GatewayClient, session_key: str
 ) -> None:
     """It can be told from one that waits for the next turn."""
-    async with client.chat.start(session_key=session_key, message="MODEL:SLOW 50 20") as run:
+    async with client.chat.start(session_key=session_key, message="MODEL:SLOW 500 60") as run:
         await anext(aiter(run))
         session = await session_of(client, session_key)
 

@@ -24,9 +24,7 @@ from tests.fakes.proxy import Network
 from tests.fakes.small_gateway import SmallGateway
 from tests.real import LoopThread
 
-from .conftest import reached, running
-
-LIMIT = 30
+from .conftest import STATE_LIMIT as LIMIT, reached, running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
