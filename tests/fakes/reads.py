@@ -180,7 +180,9 @@ class Reads:
             "model": model,
         }
         if session.active:
-            row |= {"hasActiveRun": True, "activeRunIds": [session.active.run.run_id]}
+            row["hasActiveRun"] = True
+            if session.active.is_chat_send:
+                row["activeRunIds"] = [session.active.run.run_id]
         if session.rows:
             row["totalTokens"] = 100
         if choice.label:

@@ -158,6 +158,33 @@ async def test_events_are_newer_than_an_answer_that_is_under_way(
     assert not activity.has_unseen
 
 
+async def test_a_run_without_an_id_ends_with_the_one_in_its_session(
+    client: Client, activity: Activity
+) -> None:
+    """The list does not tell the ids of those the method `agent` has started."""
+    await read(activity, client, row())
+    assert activity.runs == {"kitchen": 1}
+    client.lifecycle("start")
+    assert activity.agent_of_run == {"r-1": "kitchen"}
+    await read(activity, client, row())
+    assert activity.agent_of_run == {"r-1": "kitchen"}
+    assert not activity.has_unseen
+    client.lifecycle("end")
+    assert activity.runs == {}
+
+
+async def test_a_run_without_an_id_that_ends_while_it_is_asked_for_is_over(
+    client: Client, activity: Activity
+) -> None:
+    """The list may have been made before."""
+    reading = asyncio.ensure_future(activity.read())
+    await asyncio.sleep(0)
+    client.lifecycle("end")
+    client.list(row())
+    await reading
+    assert activity.runs == {}
+
+
 async def test_a_run_that_ended_unheard_of_is_forgotten(client: Client, activity: Activity) -> None:
     """The list corrects what was missed."""
     client.lifecycle("start")

@@ -5,6 +5,7 @@ in a frame that got lost, or is not told everybody, as a heartbeat, is asked for
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -20,14 +21,22 @@ _BEGINS: Final = "start"
 _ENDS: Final = frozenset({"end", "error"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """A run that goes on."""
+
+    agent_id: str
+    session_key: str
+
+
 class Activity:
     """The runs that go on, and when each agent last did something."""
 
     def __init__(self, client: GatewayClient) -> None:
         """Follow the events of `client` from now on."""
         self._client = client
-        self._runs: dict[str, str] = {}
-        """Agent of each run that goes on, by the id of the run."""
+        self._runs: dict[str, _Run] = {}
+        """The runs that go on, by id; one of which the list tells no id by the key of its session."""
 
         self._unseen: frozenset[str] = frozenset()
         """Runs of which only an answer has told: maybe nobody tells us of their end."""
@@ -45,14 +54,14 @@ class Activity:
     def runs(self) -> Mapping[str, int]:
         """How many runs go on, by agent; those without any are missing."""
         counts: dict[str, int] = {}
-        for agent_id in self._runs.values():
-            counts[agent_id] = counts.get(agent_id, 0) + 1
+        for run in self._runs.values():
+            counts[run.agent_id] = counts.get(run.agent_id, 0) + 1
         return counts
 
     @property
     def agent_of_run(self) -> Mapping[str, str]:
         """The agent of each run that goes on, by the id of the run; a copy."""
-        return dict(self._runs)
+        return {run_id: run.agent_id for run_id, run in self._runs.items()}
 
     @property
     def last(self) -> Mapping[str, datetime]:
@@ -102,14 +111,14 @@ class Activity:
             is_current, self._told = self._told is told, None
         if not is_current:
             return  # Asked over a connection that is gone.
-        runs: dict[str, str] = {}
+        found: dict[str, _Run] = {}
         for row in map(as_object, as_list(payload.get("sessions"))):
-            runs |= _runs_of(row)
+            found |= self._runs_of(row)
         before = self._runs
-        self._unseen = frozenset(runs.keys() - before.keys() - told.keys()) | (
-            self._unseen & runs.keys()
+        self._unseen = frozenset(found.keys() - before.keys() - told.keys()) | (
+            self._unseen & found.keys()
         )
-        self._runs = {key: agent for key, agent in runs.items() if told.get(key, True)} | {
+        self._runs = {key: run for key, run in found.items() if told.get(key, True)} | {
             key: before[key] for key, goes_on in told.items() if goes_on and key in before
         }
         self._tell()
@@ -132,34 +141,40 @@ class Activity:
         phase = as_text(as_object(payload.get("data")).get("phase"))
         if run_id is None or phase not in {_BEGINS, *_ENDS}:
             return
-        agent_id = as_text(payload.get("agentId")) or _agent_of(payload.get("sessionKey"))
+        session_key = as_text(payload.get("sessionKey")) or ""
+        agent_id = as_text(payload.get("agentId")) or _agent_of(session_key)
         goes_on = phase == _BEGINS
         if self._told is not None:
-            self._told[run_id] = goes_on
+            self._told |= {session_key: False, run_id: goes_on}
+        # Now the id is known of the run that was known by its session.
+        self._runs.pop(session_key, None)
         if goes_on and len(self._runs) < MAX_RUNS:
-            self._runs[run_id] = agent_id
+            self._runs[run_id] = _Run(agent_id=agent_id, session_key=session_key)
         elif not goes_on:
             self._runs.pop(run_id, None)
         self._last[agent_id] = moment(payload.get("ts")) or datetime.now(UTC)
         self._tell()
+
+    def _runs_of(self, row: JsonObject) -> dict[str, _Run]:
+        """Return the runs that go on in a session; one is enough where their ids are not told.
+
+        Those of the method `agent` are not.
+        """
+        is_active = row.get("hasActiveRun")
+        if not (is_active if isinstance(is_active, bool) else row.get("status") == "running"):
+            return {}
+        key = as_text(row.get("key")) or ""
+        told = [run_id for run_id in as_list(row.get("activeRunIds")) if as_text(run_id)]
+        known = [run_id for run_id, run in self._runs.items() if run.session_key == key]
+        run = _Run(agent_id=as_text(row.get("agentId")) or _agent_of(key), session_key=key)
+        return dict.fromkeys(told or known or [key], run)
 
     def _tell(self) -> None:
         for callback in tuple(self._listeners):
             callback()
 
 
-def _runs_of(row: JsonObject) -> dict[str, str]:
-    """Return the runs that go on in a session; one is enough where their ids are not told."""
-    told = row.get("hasActiveRun")
-    if not (told if isinstance(told, bool) else row.get("status") == "running"):
-        return {}
-    key = as_text(row.get("key")) or ""
-    run_ids = [run_id for run_id in as_list(row.get("activeRunIds")) if as_text(run_id)]
-    agent_id = as_text(row.get("agentId")) or _agent_of(key)
-    return dict.fromkeys(run_ids or [key], agent_id)
-
-
-def _agent_of(key: object) -> str:
+def _agent_of(key: str) -> str:
     """Return the agent in a key of the form `agent:<id>:…`, nothing for another one."""
-    prefix, _, rest = (as_text(key) or "").partition(":")
+    prefix, _, rest = key.partition(":")
     return rest.partition(":")[0] if prefix == "agent" else ""
