@@ -1,6 +1,7 @@
 """Record exchanges with a real gateway, for the tests that replay them.
 
-How to record an exchange: write a coroutine that takes a `Stage` and mark it with `@scenario` in `scenarios`, then run
+How to record an exchange: write a coroutine that takes a `Stage` and mark it with `@scenario` in `scenarios` (or
+beside it, in a file that is imported here), then run
 
     .venv/bin/python -m tests.recordings.record agent-silent agent-empty
 
@@ -23,6 +24,7 @@ from typing import Any, Final
 from demo.gateway import GatewayProcess
 from demo.model_server import ModelServer
 
+from . import asking  # noqa: F401 - adds its scenarios
 from .recording import FOLDER
 from .scenarios import SCENARIOS, whole_run
 from .wire import JsonObject, Stage
