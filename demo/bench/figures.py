@@ -1,6 +1,6 @@
 """The figures of one run, and how they are printed. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 import statistics
 from typing import Any, Final
@@ -17,6 +17,9 @@ OUR_SOCKET: Final = "protocol websockets."
 
 OUR_TASKS: Final = ("task openclaw ", "task openclaw_voice ")
 """How the owners of callbacks begin that are tasks of ours."""
+
+OUR_NOTIFICATIONS: Final = "task openclaw_voice notifications"
+"""How the owners of callbacks begin in which notifications are told."""
 
 TURN: Final = "PipelineInput.execute"
 """How the owner of callbacks ends in which Assist runs a turn, and our agent with it."""
@@ -46,6 +49,26 @@ class LongAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationBurst:
+    """What became of many messages that nobody asked for. Seconds."""
+
+    sent: int
+    lost: int
+    repeated: int
+    is_in_order: bool
+    """Home Assistant was told them in the order they were sent."""
+
+    seconds: float
+    """From sending the first one to the last event in Home Assistant."""
+
+    behind_s: float
+    """From sending the last one to that."""
+
+    our_block: Block
+    any_block: Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """All that one run has measured."""
 
@@ -65,6 +88,11 @@ class Figures:
     """From the begin of the entry's setup until it was loaded, of every reload."""
 
     first_audios: Sequence[FirstAudio]
+    paced: NotificationBurst
+    """Notifications, evenly over some seconds."""
+
+    burst: NotificationBurst
+    """As many, as fast as they are read."""
 
     @property
     def added_median_ms(self) -> float:
@@ -148,7 +176,19 @@ class Figures:
                 "whole_s": round(self.whole_audio_s, 3),
                 "ratio": round(self.first_audio_ratio, 3),
             },
+            "notifications": _burst_json(self.paced) | {"burst": _burst_json(self.burst)},
         }
+
+
+def _burst_json(burst: NotificationBurst) -> JsonObject:
+    return {
+        "lost": burst.lost,
+        "repeated": burst.repeated,
+        "in_order": burst.is_in_order,
+        "seconds": round(burst.seconds, 2),
+        "behind_s": round(burst.behind_s, 3),
+        "max_block_ms": round(burst.our_block.by_clock, 2),
+    }
 
 
 def ratio(ours: Sequence[float], bare: Sequence[float]) -> float:
@@ -168,6 +208,39 @@ def longest_blocks(rows: Iterable[Mapping[str, Any]]) -> tuple[Block, Block]:
     Raises:
         DemoError: A part of our code has not been seen, so the names it is known by are wrong.
     """
+    return longest_of(
+        rows,
+        {
+            "the reader of our socket": lambda owner: owner.startswith(OUR_SOCKET),
+            "our tasks": lambda owner: owner.startswith(OUR_TASKS),
+            "the task of the turn": lambda owner: owner.endswith(TURN),
+        },
+    )
+
+
+def longest_burst_blocks(rows: Iterable[Mapping[str, Any]]) -> tuple[Block, Block]:
+    """Return the same for a time without a turn: the reader of our socket and our tasks.
+
+    Raises:
+        DemoError: One of them has not been seen.
+    """
+    return longest_of(
+        rows,
+        {
+            "the reader of our socket": lambda owner: owner.startswith(OUR_SOCKET),
+            "the notifications": lambda owner: owner.startswith(OUR_NOTIFICATIONS),
+        },
+    )
+
+
+def longest_of(
+    rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, Callable[[str], bool]]
+) -> tuple[Block, Block]:
+    """Return the longest callback of these kinds, each told by its owner, and the longest of all.
+
+    Raises:
+        DemoError: One of the kinds has not been seen.
+    """
     blocks = [
         Block(
             owner=row["owner"],
@@ -176,16 +249,13 @@ def longest_blocks(rows: Iterable[Mapping[str, Any]]) -> tuple[Block, Block]:
         )
         for row in rows
     ]
-    kinds = (
-        ("the reader of our socket", [b for b in blocks if b.owner.startswith(OUR_SOCKET)]),
-        ("our tasks", [b for b in blocks if b.owner.startswith(OUR_TASKS)]),
-        ("the task of the turn", [b for b in blocks if b.owner.endswith(TURN)]),
-    )
-    for name, found in kinds:
+    ours: list[Block] = []
+    for name, is_of_kind in kinds.items():
+        found = [block for block in blocks if is_of_kind(block.owner)]
         if not found:
             raise DemoError(f"The probe in Home Assistant has not seen {name}.")
-    ours = max((block for _, found in kinds for block in found), key=_by_clock)
-    return ours, max(blocks, key=_by_clock)
+        ours += found
+    return max(ours, key=_by_clock), max(blocks, key=_by_clock)
 
 
 def table(figures: Figures) -> str:
@@ -225,9 +295,26 @@ def table(figures: Figures) -> str:
         ("  spoken when it has ended", f"{figures.whole_audio_s:.2f} s", ""),
         ("  ratio", f"{figures.first_audio_ratio:.3f}", ""),
     ]  # fmt: skip
+    for name, burst in (("over 10 seconds", figures.paced), ("at once", figures.burst)):
+        rows += _burst_rows(name, burst)
     head = f"OpenClaw gateway {figures.gateway_version}, Home Assistant {figures.home_assistant_version}"
     lines = [f"{name:<56}{value:>12}  {note}".rstrip() for name, value, note in rows]
     return "\n".join([head, *lines])
+
+
+def _burst_rows(name: str, burst: NotificationBurst) -> list[tuple[str, str, str]]:
+    block = burst.our_block
+    return [
+        (f"{burst.sent} notifications {name}", "", ""),
+        ("  lost, repeated", f"{burst.lost}, {burst.repeated}",
+         _aim(burst.lost + burst.repeated, 0, "in all")),
+        ("  in order", "yes" if burst.is_in_order else "no", ""),
+        ("  until the last event of Home Assistant", f"{burst.seconds:.2f} s", ""),
+        ("  after the last one was sent", f"{burst.behind_s:.3f} s", ""),
+        ("  longest callback with our code", f"{block.by_clock:.2f} ms",
+         _aim(block.by_clock, BLOCK_AIM_MS, "ms")),
+        (f"    {block.owner}", f"{block.of_processor:.2f} ms", "of processor time"),
+    ]  # fmt: skip
 
 
 def _aim(value: float, aim: float, unit: str) -> str:

@@ -28,6 +28,7 @@ from .bare_client import BareClient
 from .comparison import Comparison
 from .figures import Figures, table
 from .first_audio import Listener
+from .notifications import measure_notifications
 from .our_code import microseconds_per_delta
 
 QUESTIONS: Final = 16
@@ -79,6 +80,9 @@ async def measure(questions: int, folder: Path) -> Figures:
             listener = await Listener.start(stack, assist, folder / "voice")
             await listener.add(agent.entity_id)
             first_audios = await listener.measure()
+        with step("Telling notifications, slowly and at once"):
+            async with home.connect() as listener_of_events:
+                paced, burst = await measure_notifications(assist, listener_of_events)
         with step("Reloading the entry"):
             loads = [await assist.reload_entry(agent.entry_id) for _ in range(LOADS)]
         return Figures(
@@ -92,6 +96,8 @@ async def measure(questions: int, folder: Path) -> Figures:
             long_answers=long_answers,
             loads_s=loads,
             first_audios=first_audios,
+            paced=paced,
+            burst=burst,
         )
 
 

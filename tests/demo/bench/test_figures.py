@@ -5,13 +5,36 @@ from typing import Any
 
 import pytest
 
-from demo.bench.figures import Block, Figures, LongAnswer, longest_blocks, percentile, ratio, table
+from demo.bench.figures import (
+    Block,
+    Figures,
+    LongAnswer,
+    NotificationBurst,
+    longest_blocks,
+    longest_burst_blocks,
+    percentile,
+    ratio,
+    table,
+)
 from demo.bench.first_audio import FirstAudio
 from demo.process import DemoError
 
 SHORT = Block(owner="task openclaw gateway reader Connection._read", by_clock=2.0, of_processor=1.0)
 LONG = Block(owner="task Task-1 PipelineInput.execute", by_clock=3.0, of_processor=0.5)
 ANSWER = LongAnswer(total_s=4.4, bare_s=4.0, deltas=50, our_block=SHORT, any_block=SHORT)
+TELLER = Block(
+    owner="task openclaw_voice notifications Notifier._async_work", by_clock=1.5, of_processor=1.0
+)
+PACED = NotificationBurst(
+    sent=1000,
+    lost=0,
+    repeated=0,
+    is_in_order=True,
+    seconds=10.021,
+    behind_s=0.0042,
+    our_block=TELLER,
+    any_block=LONG,
+)
 FIGURES = Figures(
     gateway_version="2026.9.6",
     home_assistant_version="2026.10.4",
@@ -27,6 +50,8 @@ FIGURES = Figures(
         FirstAudio(streaming_s=0.75, whole_s=3.0),
         FirstAudio(streaming_s=1.0, whole_s=3.1),
     ],
+    paced=PACED,
+    burst=replace(PACED, lost=1, repeated=2, is_in_order=False, seconds=3.0),
 )
 
 
@@ -51,6 +76,22 @@ def test_json_has_the_agreed_form() -> None:
         "long_answer": {"total_s": 4.4, "ratio": 1.1, "max_block_ms": 3.0},
         "load_s": 0.124,
         "first_audio": {"streaming_s": 0.75, "whole_s": 3.1, "ratio": 0.25},
+        "notifications": {
+            "lost": 0,
+            "repeated": 0,
+            "in_order": True,
+            "seconds": 10.02,
+            "behind_s": 0.004,
+            "max_block_ms": 1.5,
+            "burst": {
+                "lost": 1,
+                "repeated": 2,
+                "in_order": False,
+                "seconds": 3.0,
+                "behind_s": 0.004,
+                "max_block_ms": 1.5,
+            },
+        },
     }
 
 
@@ -94,3 +135,21 @@ def test_a_part_of_ours_that_was_not_seen_is_no_good_figure(missing: int) -> Non
     """A renamed task must not look like a task that takes no time."""
     with pytest.raises(DemoError, match="has not seen"):
         longest_blocks(ROWS[:missing] + ROWS[missing + 1 :])
+
+
+def test_notifications_are_told_by_a_task_of_ours() -> None:
+    """No turn runs meanwhile."""
+    rows = [ROWS[0], row(TELLER.owner, 0.0015), row("task recorder", 0.02)]
+    ours, anyones = longest_burst_blocks(rows)
+    assert ours == replace(TELLER, of_processor=0.75)
+    assert anyones.owner == "task recorder"
+    with pytest.raises(DemoError, match="has not seen the notifications"):
+        longest_burst_blocks(ROWS)
+
+
+def test_notifications_that_are_lost_miss_the_aim() -> None:
+    """The table names both bursts."""
+    text = table(FIGURES)
+    paced, burst = text.split("1000 notifications ")[1:]
+    assert "0, 0  aim 0 in all: reached" in paced
+    assert "1, 2  aim 0 in all: missed" in burst
