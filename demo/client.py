@@ -11,7 +11,7 @@ import aiohttp
 from .process import DemoError
 from .turn import PipelineEvent, TurnEvent, turn_events
 
-ANSWER_LIMIT: Final = 30.0
+ANSWER_LIMIT: Final = 90.0
 """Seconds for the answer to a command or a request."""
 
 TURN_LIMIT: Final = 120.0

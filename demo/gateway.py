@@ -19,7 +19,7 @@ import aiohttp
 from .model_server import MODEL_ID
 from .process import CHECKOUT, ChildProcess, StartError, clean_environment, free_port
 
-START_LIMIT: Final = 60.0
+START_LIMIT: Final = 180.0
 """Seconds until ready. It takes 11 to 15 on two shared cores, 19 under load."""
 
 STOP_LIMIT: Final = 5.0

@@ -24,7 +24,7 @@ DOMAIN: Final = "openclaw_voice"
 START_LIMIT: Final = 240.0
 """Seconds until started. It takes 5, and longer the first time, when requirements are still missing."""
 
-STOP_LIMIT: Final = 15.0
+STOP_LIMIT: Final = 60.0
 """Seconds for an orderly end. It takes 2."""
 
 REQUEST_LIMIT: Final = 10.0
