@@ -509,13 +509,25 @@ async def test_what_cannot_be_answered_in_words_is_announced(
     assert kitchen.asked == []
 
 
-async def test_a_session_of_another_agent_is_not_answered(house: House, kitchen: Satellite) -> None:
-    """The reply goes where a question would."""
+@pytest.mark.parametrize(
+    ("fields", "session_key"),
+    [
+        ({"session_key": "agent:cook:main"}, None),
+        ({"session_key": None}, None),
+        ({"session_key": "Agent:Main:x"}, "Agent:Main:x"),
+        ({"kind": NotificationKind.HEARTBEAT, "session_key": None}, "agent:main:main"),
+    ],
+    ids=["of another agent", "none", "upper case", "heartbeat"],
+)
+async def test_the_reply_goes_into_the_session_of_the_message(
+    house: House, kitchen: Satellite, fields: dict[str, Any], session_key: str | None
+) -> None:
+    """A heartbeat is in the main session; without one the reply goes where a question would."""
     await house.choose(satellites=[KITCHEN], listens=True)
-    await house.tell(notification(session_key="agent:cook:main"))
+    await house.tell(notification(**fields))
     expected = async_delivery(house.hass).replies.take(KITCHEN, dt_util.utcnow())
     assert expected is not None
-    assert expected.session_key is None
+    assert expected.session_key == session_key
 
 
 async def test_a_satellite_that_cannot_listen_announces(house: House, kitchen: Satellite) -> None:

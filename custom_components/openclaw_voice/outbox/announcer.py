@@ -29,6 +29,9 @@ _LOGGER = logging.getLogger(__name__)
 MAX_PENDING: Final = 200
 """So many notifications wait to be put into words; for one more the oldest is not told."""
 
+MAIN_SESSION: Final = "agent:{agent_id}:main"
+"""Where an agent looks around by itself; the gateway does not tell."""
+
 _RESOLVED: Final = {
     NotificationKind.APPROVAL_RESOLVED: ("approval", "approval_id"),
     NotificationKind.QUESTION_ANSWERED: ("question", "question_id"),
@@ -232,6 +235,8 @@ class Announcer:
         if self._agent_name(agent_id) is None:
             return None
         key = notification.session_key
+        if notification.kind is NotificationKind.HEARTBEAT:
+            key = key or MAIN_SESSION.format(agent_id=agent_id)
         is_of_agent = key is not None and key.lower().startswith(f"agent:{agent_id}:".lower())
         return Expected(
             entry_id=self._entry.entry_id,
