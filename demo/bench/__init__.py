@@ -37,7 +37,8 @@ notifications A gateway says 1 000 things on its own in 10 seconds: a second gat
               real one needs longer to make so many. `lost` and `repeated` are of Home Assistant's bus events,
               `in_order` whether they came as they were sent; `seconds` is from the first one sent to the last
               event, `behind_s` from the last one sent; `max_block_ms` as above, of the reader of our socket
-              and the task that tells them. `burst`: the same as fast as they are read.
+              and the task that tells them; a full collection of garbage counts when it falls into one of
+              them, and takes some 100 ms. `burst`: the same as fast as they are read.
 
 These are measurements and no tests: a missed aim is printed, and is no failure. Another program that works meanwhile shows in all of them.
 """
