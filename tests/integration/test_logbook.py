@@ -3,9 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from homeassistant.components.recorder import Recorder
 from homeassistant.core import Event, HomeAssistant
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.openclaw_voice import logbook
 from custom_components.openclaw_voice.const import DOMAIN, EVENT_NOTIFICATION
@@ -16,16 +23,14 @@ from custom_components.openclaw_voice.outbox.notification import (
 )
 from tests.fakes.gateway import ScriptedGateway
 
-from .notifications import notification
+from .notifications import notification, tell
 from .support import add_entry
-
-pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
-async def entry(hass: HomeAssistant, friendly: ScriptedGateway) -> MockConfigEntry:
+async def entry(home: HomeAssistant, friendly: ScriptedGateway) -> MockConfigEntry:
     """Return the entry of a gateway with one agent."""
-    return await add_entry(hass, friendly)
+    return await add_entry(home, friendly)
 
 
 def line(hass: HomeAssistant, data: Mapping[str, Any]) -> dict[str, str]:
@@ -76,3 +81,26 @@ async def test_old_lines_and_odd_ones_are_shown_all_the_same(
         "message": "gossip",
     }
     assert line(hass, {})["name"] == "OpenClaw"
+
+
+async def test_the_activity_of_home_assistant_shows_it(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    friendly: ScriptedGateway,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    """With its own line, that has the title and not the message."""
+    hass.config.components.add("frontend")
+    assert await async_setup_component(hass, "homeassistant", {})
+    assert await async_setup_component(hass, "logbook", {})
+    entry = await add_entry(hass, friendly)
+    start = dt_util.utcnow()
+    tell(hass, entry, notification())
+    await async_wait_recording_done(hass)
+    client = await hass_ws_client()
+    await client.send_json_auto_id({"type": "logbook/get_events", "start_time": start.isoformat()})
+    answer = await client.receive_json()
+    assert answer["success"]
+    [shown] = [each for each in answer["result"] if each.get("domain") == DOMAIN]
+    assert (shown["name"], shown["message"]) == ("main", "Message: Garden")
+    assert "tomatoes" not in str(answer["result"])
