@@ -131,18 +131,18 @@ def test_a_long_command_is_kept_longer_than_other_texts_and_says_when_it_is_cut(
     """Somebody could hide something behind many harmless words."""
     whole = exec_approval(command="ls " * (MAX_COMMAND // 3))
     cut = exec_approval(command="ls " * MAX_COMMAND + "; rm -r /")
-    masked = exec_approval(command="a " * (MAX_COMMAND // 2 - 4) + "key=a")
 
     assert (len(whole.command), whole.is_cut) == (MAX_COMMAND // 3 * 3, False)
     assert (len(cut.command) <= MAX_COMMAND, cut.is_cut) == (True, True)
-    assert (len(masked.command) <= MAX_COMMAND, masked.is_cut) == (True, False)
-
-
-def test_a_mask_that_makes_a_command_too_long_cuts_it() -> None:
-    """A mask may be longer than a very short secret."""
-    approval = exec_approval(command="a " * (MAX_COMMAND // 2 - 3) + "key=a")
-    assert approval.is_cut
     assert not exec_approval(command="echo …").is_cut
+
+
+def test_what_a_mask_may_hide_is_told() -> None:
+    """Of a password nobody knows where it ends, so a mask can hide the half of a command."""
+    masked = exec_approval(command="echo password: x; rm -r /")
+    assert "rm" not in masked.command
+    assert masked.is_cut
+    assert exec_approval(command="a " * (MAX_COMMAND // 2 - 3) + "key=a").is_cut
 
 
 def test_signs_that_hide_others_are_shown() -> None:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
-from homeassistant.core import Context, HomeAssistant, State
+from homeassistant.const import MATCH_ALL
+from homeassistant.core import Context, Event, HomeAssistant, State, callback
 from homeassistant.exceptions import (
     HomeAssistantError,
     ServiceValidationError,
@@ -566,6 +567,33 @@ async def test_what_waits_is_listed_as_it_was_told(
         assert first["data"]["decisions"] == ["allow-once", "deny"]
         assert second["data"]["question_id"] == "ask_1"
         assert second["session"] == key_of(entry)
+
+
+async def test_secrets_of_a_command_go_nowhere(
+    hass: HomeAssistant, friendly: ScriptedGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither into states nor into lists, logs or errors."""
+    await add_entry(hass, friendly)
+    fired: list[Event[Any]] = []
+
+    @callback
+    def note(each: Event[Any]) -> None:
+        fired.append(each)
+
+    hass.bus.async_listen(MATCH_ALL, note)
+    asked = approval(
+        command="curl -H 'Authorization: Bearer hunter22' x", warningText="pwd=hunter22"
+    )
+    await told(hass, friendly, 1, event("exec.approval.requested", asked))
+    listed = await call(hass, "list_requests")
+    with pytest.raises(ServiceValidationError) as caught:
+        await call(hass, "resolve_approval", approval_id="e-1", decision="allow-always")
+    await hass.async_block_till_done()
+
+    assert "Authorization: ***" in str(listed)
+    states = [state.as_dict() for state in hass.states.async_all()]
+    events = [each.as_dict() for each in fired]
+    assert "hunter22" not in f"{listed} {states} {events} {caught.value} {caplog.text}"
 
 
 async def test_only_gateways_are_asked(hass: HomeAssistant, friendly: ScriptedGateway) -> None:

@@ -75,7 +75,10 @@ class Approval:
     """What is to be done: the command, or the plugin's description; masked and bounded."""
 
     is_cut: bool = False
-    """`command` is not all of it, so nobody should allow it without looking at the gateway."""
+    """`command` is not all of it: cut, or masked, and a mask may hide more than a secret.
+
+    Nobody should allow it without looking at the gateway.
+    """
 
     cwd: str | None = field(default=None, repr=False)
     host: str | None = None
@@ -114,7 +117,7 @@ class Approval:
             kind=kind,
             title=_title(kind, request),
             command=command,
-            is_cut=len(wanted) > MAX_COMMAND or command.endswith("…") > wanted.endswith("…"),
+            is_cut=len(wanted) > MAX_COMMAND or command != _visible_text(wanted),
             cwd=_optional(request.get("cwd")),
             host=_optional(request.get("host"), MAX_LABEL),
             risks=_words(analysis.get("riskKinds")),
@@ -251,7 +254,11 @@ def _optional(value: object, limit: int = MAX_LENGTH) -> str | None:
 
 def _shown(text: str, limit: int = MAX_LENGTH) -> str:
     """Return a text as it is shown: masked, cut, and without signs that hide or turn others."""
-    return redact("".join(map(_visible, text[: _READ_FACTOR * limit])), limit)
+    return redact(_visible_text(text[: _READ_FACTOR * limit]), limit)
+
+
+def _visible_text(text: str) -> str:
+    return "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:
