@@ -1,6 +1,6 @@
 """What people had better change about a gateway that works: told under Repairs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
@@ -16,7 +16,16 @@ from .hosts import async_is_this_host
 from .issues import NO_MODEL, OPEN_GATEWAY, SECRET_KEPT, GatewayIssues
 
 _NO_AUTHENTICATION: Final = "none"
-"""The gateway's word for how it let us in."""
+_DEVICE_TOKEN: Final = "device-token"  # noqa: S105 - the name of a way in
+"""The gateway's words for how it let us in."""
+
+
+def is_secret_needless(data: Mapping[str, Any], hello: HelloOk) -> bool:
+    """Whether the shared secret of an entry is stored although our own token opens the door.
+
+    Where that token was refused, the secret is what is left.
+    """
+    return {CONF_TOKEN, CONF_DEVICE_TOKEN} <= data.keys() and hello.auth_method == _DEVICE_TOKEN
 
 
 class Advisor:
@@ -71,5 +80,5 @@ class Advisor:
         # A model that was configured since then is in the list of agents.
         if hello.is_model_configured is False and not self._directory.has_models:
             yield NO_MODEL
-        if {CONF_TOKEN, CONF_DEVICE_TOKEN} <= self._entry.data.keys():
+        if is_secret_needless(self._entry.data, hello):
             yield SECRET_KEPT

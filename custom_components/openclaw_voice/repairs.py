@@ -8,7 +8,8 @@ from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .const import CONF_AGENT_ID, CONF_DEVICE_TOKEN
+from .advice import is_secret_needless
+from .const import CONF_AGENT_ID
 from .coordinator import OpenClawConfigEntry
 from .gateway.errors import GatewayError
 from .issues import SECRET_KEPT
@@ -71,11 +72,19 @@ class ForgetSecretFlow(ConfirmRepairFlow):
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
         """Say what is forgotten, then forget it. The connection there is stays."""
-        entry = self.hass.config_entries.async_get_entry(self._entry_id)
-        if user_input is not None and entry is not None and CONF_DEVICE_TOKEN in entry.data:
+        if user_input is not None:
+            self._forget()
+        return await super().async_step_confirm(user_input)
+
+    def _forget(self) -> None:
+        """Forget it, unless it has become the only way in meanwhile."""
+        entry: OpenClawConfigEntry | None = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry is None or entry.state is not ConfigEntryState.LOADED:
+            return
+        hello = entry.runtime_data.snapshot.hello
+        if hello is not None and is_secret_needless(entry.data, hello):
             data = {key: value for key, value in entry.data.items() if key != CONF_TOKEN}
             self.hass.config_entries.async_update_entry(entry, data=data)
-        return await super().async_step_confirm(user_input)
 
 
 class VanishedAgentFlow(RepairsFlow):

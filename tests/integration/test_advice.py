@@ -15,6 +15,7 @@ from custom_components.openclaw_voice import advice, agents
 from custom_components.openclaw_voice.const import CONF_DEVICE_TOKEN, CONF_SCOPES, DOMAIN
 from custom_components.openclaw_voice.gateway.state import ClientState
 from custom_components.openclaw_voice.issues import NO_MODEL, OPEN_GATEWAY, SECRET_KEPT
+from custom_components.openclaw_voice.repairs import ForgetSecretFlow, async_create_fix_flow
 from tests.fakes.frames import hello_ok
 from tests.fakes.gateway import Expect, ScriptedGateway
 
@@ -116,7 +117,8 @@ async def test_a_gateway_that_asks_nobody_is_told_unless_it_is_on_this_host(
 
 
 async def two_secrets(hass: HomeAssistant, gateway: ScriptedGateway) -> MockConfigEntry:
-    """Return an entry with a device token and a shared secret."""
+    """Return an entry with a shared secret that comes in with a device token."""
+    gateway.script(Expect("connect", reply=hello_ok(scopes=SCOPES, auth_method="device-token")))
     entry = await add_entry(
         hass, gateway, **{CONF_DEVICE_TOKEN: TOKEN, CONF_SCOPES: [*SCOPES], CONF_TOKEN: SECRET}
     )
@@ -169,3 +171,27 @@ async def test_a_secret_that_became_the_only_one_stays(
     hass.config_entries.async_update_entry(entry, data=data)
     await fix(hass, hass_client, issue_id)
     assert entry.data[CONF_TOKEN] == SECRET
+
+
+async def test_a_secret_of_a_gateway_that_is_not_set_up_now_stays(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Nobody knows then what opens its door."""
+    entry = await two_secrets(hass, friendly)
+    flow = await async_create_fix_flow(hass, SECRET_KEPT, {"entry_id": entry.entry_id})
+    flow.hass = hass
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert isinstance(flow, ForgetSecretFlow)
+    await flow.async_step_confirm({})
+    assert entry.data[CONF_TOKEN] == SECRET
+
+
+async def test_a_secret_that_lets_home_assistant_in_is_needed(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The gateway has refused the token of our own."""
+    await add_entry(
+        hass, friendly, **{CONF_DEVICE_TOKEN: TOKEN, CONF_SCOPES: [*SCOPES], CONF_TOKEN: SECRET}
+    )
+    await settle(hass)
+    assert advised(hass) == {}
