@@ -24,7 +24,7 @@ from typing import Any, Final
 from demo.gateway import GatewayProcess
 from demo.model_server import ModelServer
 
-from . import asking  # noqa: F401 - adds its scenarios
+from . import asking, unasked  # noqa: F401 - they add their scenarios
 from .recording import FOLDER
 from .scenarios import SCENARIOS, whole_run
 from .wire import JsonObject, Stage
@@ -42,6 +42,9 @@ LONG_FIELDS: Final = frozenset(
     }
 )
 """Fields of hundreds to thousands of bytes that no client reads."""
+
+MAX_TEXT: Final = 2_000
+"""Characters of a text that are recorded."""
 
 
 async def record(names: list[str], folder: Path) -> None:
@@ -101,10 +104,15 @@ def _shortened(value: Any) -> Any:  # noqa: ANN401 - any JSON value
         return [_shortened(item) for item in value]
     if isinstance(value, dict):
         return {
-            key: _omitted(item) if key in LONG_FIELDS else _shortened(item)
+            key: _omitted(item) if _is_long(key, item) else _shortened(item)
             for key, item in value.items()
         }
     return value
+
+
+def _is_long(key: str, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Tell whether a field is long and of no use; the prompts of the gateway's own jobs are."""
+    return key in LONG_FIELDS or (isinstance(value, str) and len(value) > MAX_TEXT)
 
 
 def _omitted(value: Any) -> str:  # noqa: ANN401 - any JSON value

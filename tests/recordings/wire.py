@@ -31,8 +31,10 @@ KEPT_EVENTS: Final = frozenset(
         "agent",
         "chat",
         "connect.challenge",
+        "cron",
         "exec.approval.requested",
         "exec.approval.resolved",
+        "heartbeat",
         "plugin.approval.requested",
         "plugin.approval.resolved",
         "question.requested",
@@ -40,7 +42,7 @@ KEPT_EVENTS: Final = frozenset(
         "shutdown",
     }
 )
-"""The others come by the way and say nothing about a run."""
+"""The others come by the way, and nobody is told of them."""
 
 
 class Identity:
@@ -229,14 +231,16 @@ class Stage:
         finally:
             await wire.close()
 
-    async def owner(self, method: str, params: JsonObject) -> None:
-        """Have the owner of the gateway do something; nothing of it is recorded."""
+    async def owner(self, method: str, params: JsonObject) -> JsonObject:
+        """Have the owner of the gateway do something, and return the answer; nothing of it is recorded."""
         async with self.wire("owner") as wire:
             await wire.handshake(self.auth, Identity(), scopes=(*SCOPES, "operator.admin"))
             answer = await wire.call(method, params)
         self.log.lines = [line for line in self.log.lines if line.get("conn") != "owner"]
         if not answer["ok"]:
             raise ValueError(f"{method}: {answer['error']}")
+        payload: JsonObject = answer["payload"]
+        return payload
 
     @contextlib.asynccontextmanager
     async def operator(self, name: str = "conn-1") -> AsyncGenerator[Wire]:
