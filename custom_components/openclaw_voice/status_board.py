@@ -67,6 +67,9 @@ class StatusBoard:
         self._is_runs_wanted = False
         """Another connection, or a gap, since they were asked for."""
 
+        self._are_runs_refused = False
+        """The gateway did not tell them: asked again after a while, not after every event."""
+
         self._stop_recheck: CALLBACK_TYPE | None = None
         new = partial(Reading, hass, entry)
         self._usage = new("usage", self._read_usage, spacing=USAGE_SPACING, every=USAGE_EVERY)
@@ -250,7 +253,7 @@ class StatusBoard:
     @callback
     def _on_activity(self) -> None:
         before, self._runs = self._runs, self._client.activity.agent_of_run
-        if not self._client.activity.is_certain and self._stop_recheck is None:
+        if not self._client.activity.is_certain and not self._are_runs_refused:
             self._read_runs()
         if ended := before.keys() - self._runs.keys():
             self._usage.async_changed()
@@ -270,9 +273,11 @@ class StatusBoard:
             )
 
     async def _async_read_runs(self) -> None:
+        self._are_runs_refused = False
         try:
             await self._client.activity.read()
         except GatewayError as err:
+            self._are_runs_refused = True
             LOGGER.debug("The runs of %s are not told: %s", self._entry.title, err.category)
         finally:
             self._is_reading_runs = False

@@ -1,5 +1,6 @@
 """What dashboards show of a gateway: pushed, or asked for while somebody looks."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -25,7 +26,7 @@ from tests.fakes.frames import (
     hello_ok,
     lifecycle,
 )
-from tests.fakes.gateway import Expect, ScriptedGateway, skip_seq
+from tests.fakes.gateway import Expect, ScriptedGateway, respond, skip_seq, wait_for
 from tests.fakes.refusals import Refusal
 
 from .connection import NAME, lose, reconnect, try_now
@@ -211,6 +212,29 @@ async def test_a_missed_frame_is_made_up_for(
     async with state_change(hass, is_(RUNS, "0")):
         await friendly.emit(skip_seq(1), event("tick", {"ts": 1}))
     assert len(friendly.received("sessions.list")) == 2
+
+
+async def test_a_frame_missed_while_runs_are_asked_for_is_made_up_for(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The answer may be older than the frame that got lost."""
+    row = {"key": "agent:main:main", "hasActiveRun": True}
+    may_answer = asyncio.Event()
+    answer = [wait_for(may_answer), respond({"sessions": [row]})]
+    friendly.anytime(Expect("sessions.list", emit=answer))
+    await add_entry(hass, friendly)
+    await friendly.wait_for_request("sessions.list")
+    await friendly.emit(event("tick", {"ts": 1}), skip_seq(1), event("tick", {"ts": 2}))
+    await answered(hass)
+    assert len(friendly.received("sessions.list")) == 1
+    async with state_change(hass, is_(RUNS, "1")):
+        may_answer.set()
+    await friendly.wait_for_request("sessions.list", number=2)
+    await answered(hass)
+    friendly.anytime(Expect("sessions.list", reply={"sessions": []}))
+    async with state_change(hass, is_(RUNS, "0")):
+        await friendly.emit(skip_seq(1), event("tick", {"ts": 3}))
+    assert len(friendly.received("sessions.list")) == 3
 
 
 async def test_a_gateway_that_tells_no_runs_is_not_asked_all_the_time(
