@@ -584,6 +584,27 @@ async def test_a_search_begins_where_the_last_tick_was(
     assert ear.messages == ["New is done."]
 
 
+@pytest.mark.parametrize("hours", [-5, 5])
+async def test_the_clock_of_the_gateway_may_be_wrong(
+    home: HomeAssistant, friendly: ScriptedGateway, hours: int
+) -> None:
+    """What was before the entry, and what was missed, is told apart by that clock."""
+    entry = await add_entry(home, friendly)
+    ear = Ear(home)
+    begin = soon(hours * 3600)
+    await tell(friendly, "tick", {"ts": wire(begin + timedelta(seconds=30))})
+    await in_order(friendly, ear)
+    tells_of_jobs(
+        friendly,
+        row_of_job("Old", begin - timedelta(minutes=3)),
+        row_of_job("New", begin + timedelta(minutes=1)),
+    )
+    await again(home, friendly, entry)
+    await ear.hears(1)
+    await in_order(friendly, ear)
+    assert ear.messages == ["New is done."]
+
+
 async def test_a_store_that_cannot_be_read_begins_anew(
     home: HomeAssistant, friendly: ScriptedGateway, hass_storage: dict[str, Any]
 ) -> None:

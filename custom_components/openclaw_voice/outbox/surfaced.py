@@ -28,6 +28,9 @@ MARK_INTERVAL: Final = timedelta(minutes=15)
 OVERLAP: Final = timedelta(minutes=5)
 """What was missed is looked for from so long before the last moment that nothing was missing."""
 
+FIRST_MARK: Final = timedelta(minutes=1)
+"""How long after the begin of an entry such a moment is known at the latest."""
+
 FOUND_AGAIN: Final = frozenset(
     {
         NotificationKind.JOB_FINISHED,
@@ -133,6 +136,9 @@ class Surfaced:
     @callback
     def mark(self, time: datetime) -> None:
         """Note that nothing is missing until a time of the gateway's clock (UTC)."""
+        if self._complete_until is None:
+            # The gateway's clock may be any hours away from ours.
+            self._floor = max(time - FIRST_MARK, min(self._floor, time))
         self._complete_until = max(time, self._complete_until or time)
         if self._written_mark is None or time - self._written_mark >= MARK_INTERVAL:
             self._written_mark = time
