@@ -197,7 +197,7 @@ def of_question_answered(resolved: QuestionResolved) -> Notification:
         id=f"{_QUESTION}{resolved.id}{_ANSWERED}",
         kind=NotificationKind.QUESTION_ANSWERED,
         time=resolved.at,
-        data={"question_id": resolved.id, "status": resolved.status[:MAX_TITLE]},
+        data={"question_id": resolved.id, "status": redact(resolved.status, MAX_TITLE)},
     )
 
 
