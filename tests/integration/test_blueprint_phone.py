@@ -53,7 +53,7 @@ def approval(**data: object) -> Notification:
     )
 
 
-def question(*options: str, is_multiple: bool = False) -> Notification:
+def question(*options: str, **more: bool) -> Notification:
     """Return something that an agent wants to know, for half an hour from now."""
     part = {
         "id": "room",
@@ -61,8 +61,8 @@ def question(*options: str, is_multiple: bool = False) -> Notification:
         "question": "Which room?",
         "options": [option for option in options if option != OTHER],
         "takes_other": OTHER in options,
-        "is_multiple": is_multiple,
-    }
+        "is_multiple": False,
+    } | more
     expires = (dt_util.utcnow() + timedelta(minutes=30)).isoformat()
     return notification(
         NotificationKind.QUESTION_ASKED,
@@ -280,14 +280,17 @@ async def test_a_question_is_answered_on_the_phone(
     assert [call.data for call in answered] == [{"question_id": "q-1", "answer": pressed[-1]}]
 
 
-async def test_a_question_too_large_for_a_phone_is_only_shown(
-    hass: HomeAssistant, entry: MockConfigEntry, phone: Phone
+@pytest.mark.parametrize("reason", ["is_multiple", "is_secret"])
+async def test_a_question_that_is_not_for_a_phone_is_only_shown(
+    hass: HomeAssistant, entry: MockConfigEntry, phone: Phone, reason: str
 ) -> None:
-    """One that takes several answers, or has several parts."""
+    """Nobody is to type a secret, and a button cannot choose several answers."""
     await make(hass, NAME, {"phone": phone.device_id})
-    tell(hass, entry, question("A", "B", is_multiple=True))
+    tell(hass, entry, question("A", OTHER, **{reason: True}))
     sent = await phone.gets(is_waited_for=False)
     assert [button["title"] for button in sent["data"]["actions"]] == ["Open"]
+    await hass.async_block_till_done()
+    assert running(hass) == 0
 
 
 @pytest.mark.parametrize("reply_agent", [None, AGENT])
