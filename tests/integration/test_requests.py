@@ -85,6 +85,11 @@ def event(name: str, payload: dict[str, Any]) -> Action:
     return raw({"type": "event", "event": name, "payload": payload})
 
 
+def numbered(seq: int, name: str, payload: dict[str, Any]) -> Action:
+    """Return a frame of the gateway with its number on the connection."""
+    return raw({"type": "event", "event": name, "payload": payload, "seq": seq})
+
+
 def waiting(count: int) -> Callable[[HomeAssistant], bool]:
     """Return what tells whether so many wait, as the sensor shows it."""
 
@@ -230,6 +235,24 @@ async def test_what_waited_before_is_found_after_every_connect(
     async with state_change(hass, waiting(2)):
         await reconnect(hass, friendly, entry, hello_ok(), "ready")
     assert sensor(hass).attributes["ids"] == ["plugin:p", "ask_1"]
+
+
+async def test_what_was_dropped_on_the_way_is_asked_for(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """A gateway drops events for a client that is slow; their numbers tell."""
+    await add_entry(hass, friendly)
+    assert await call(hass, "list_requests") == {"requests": []}
+    await told(hass, friendly, 1, numbered(1, "plugin.approval.requested", approval("plugin:p")))
+    friendly.anytime(Expect("exec.approval.list", reply=[approval()]))
+
+    async with state_change(hass, lambda now: sensor(now).attributes.get("ids") == ["e-1"]):
+        await friendly.emit(
+            numbered(2, "tick", {"ts": 1}),
+            numbered(4, "tick", {"ts": 1}),
+            numbered(5, "tick", {"ts": 1}),
+        )
+    assert len(friendly.received("exec.approval.list")) == 2
 
 
 async def test_without_the_rights_nothing_waits(

@@ -76,6 +76,9 @@ class OpenRequests:
         self._listeners: list[CALLBACK_TYPE] = []
         self._stops: list[CALLBACK_TYPE] = []
         self._connected_since: datetime | None = None
+        self._seq: int | None = None
+        """Number of the last event on this connection."""
+
         self._listing: asyncio.Task[None] | None = None
         self._listed = asyncio.Event()
         self._stop_timer: CALLBACK_TYPE | None = None
@@ -218,13 +221,19 @@ class OpenRequests:
             self._listed.clear()
         elif snapshot.connected_since != self._connected_since:
             self._connected_since = snapshot.connected_since
-            self._requests.begin_list()
-            if self._listing is not None:
-                self._listing.cancel()
-            name = f"openclaw_voice open requests {self._entry.entry_id}"
-            self._listing = self._entry.async_create_background_task(
-                self._hass, self._async_list(), name
-            )
+            self._seq = None
+            self._list()
+
+    def _list(self) -> None:
+        """Ask what waits; until it has come, what is told counts more."""
+        self._listed.clear()
+        self._requests.begin_list()
+        if self._listing is not None:
+            self._listing.cancel()
+        name = f"openclaw_voice open requests {self._entry.entry_id}"
+        self._listing = self._entry.async_create_background_task(
+            self._hass, self._async_list(), name
+        )
 
     async def _async_list(self) -> None:
         """Ask until both lists have come, or the connection is lost: the next one asks anew."""
@@ -253,6 +262,11 @@ class OpenRequests:
 
     @callback
     def _on_event(self, event: GatewayEvent) -> None:
+        if event.seq is not None:
+            # The gateway has dropped events for us, and what they told is told by nobody else.
+            if self._seq is not None and event.seq != self._seq + 1:
+                self._list()
+            self._seq = event.seq
         if (kind := APPROVAL_REQUESTED.get(event.name)) is not None:
             self._add(Approval.from_payload(kind, event.payload))
         elif (kind := APPROVAL_RESOLVED.get(event.name)) is not None:
