@@ -2,23 +2,30 @@
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
+from functools import partial
+import json
 import uuid
 
 import pytest
 
-from demo.client import HomeAssistantClient
+from demo.client import HomeAssistantClient, JsonObject
 from demo.gateway import GatewayProcess
 from demo.home_assistant import HomeAssistantProcess
 from demo.stage import Agent
 
 from .administrator import Administrator, Operator, administrator
 from .aloud import act, new_word
+from .subentry_flow import Options
 from .told import Told, event_entities, told
 
 pytestmark = pytest.mark.e2e
 
 PREVIEW = 200
 """Characters of a heartbeat that the gateway pushes."""
+
+
+STARTED_LIMIT = 180.0
+"""Seconds until something must have been told after a start."""
 
 
 @pytest.fixture
@@ -186,6 +193,49 @@ async def test_what_was_said_meanwhile_is_told_once_and_in_order(
     assert told_words == list(words)
 
 
+async def test_what_was_said_while_home_assistant_was_off_is_told_when_it_starts(
+    client: HomeAssistantClient,
+    owner: Administrator,
+    real_home_assistant: HomeAssistantProcess,
+    agent: Agent,
+) -> None:
+    """The entities show it, whether or not an automation was up yet."""
+    entities = await event_entities(client, agent)
+    before = {entity_id: (await _shown(client, entity_id))["state"] for entity_id in entities}
+    word = new_word()
+
+    await real_home_assistant.terminate()
+    await owner.run_job("Bins", f"MODEL:SAY {word}")
+    await real_home_assistant.start()
+
+    async with real_home_assistant.connect() as later:
+        for entity_id, old in before.items():
+            await later.wait_for_state(entity_id, partial(_is_new, old), limit=STARTED_LIMIT)
+            assert (await _shown(later, entity_id))["attributes"]["message"] == word
+
+
+async def test_what_an_agent_says_besides_its_answer_is_told(
+    client: HomeAssistantClient, agent: Agent, options: Options, seen: Told
+) -> None:
+    """With its tool for messages, which goes to whoever asked, in a turn that could ask before risk."""
+    await options.change(asks_before_risk=True)
+    word = new_word()
+    call = {"id": "message", "args": {"action": "send", "message": f"By the way, {word}."}}
+
+    response = await act(
+        client,
+        "ask",
+        agent=agent.entity_id,
+        session=uuid.uuid4().hex,
+        message=f"MODEL:TOOL tool_call {json.dumps(call)}",
+    )
+
+    event = await seen.of_kind("message", word)
+    assert (event["message"], event["session"]) == (f"By the way, {word}.", response["session_key"])
+    assert event["data"]["run_id"] == response["run_id"]
+    assert word not in response["answer"]
+
+
 async def test_the_gateway_says_that_it_stops(
     real_gateway: GatewayProcess, owner: Administrator, seen: Told
 ) -> None:
@@ -211,17 +261,27 @@ async def test_entities_show_what_is_told_and_no_log_has_it(
 
     event = await seen.of_kind("job_finished", word)
     for entity_id in await event_entities(client, agent):
-        state = await client.rest("GET", f"/api/states/{entity_id}")
-        shown = state["attributes"]
+        shown = (await _shown(client, entity_id))["attributes"]
         assert shown["event_type"] == "job_finished"
         assert (shown["id"], shown["title"], shown["message"]) == (event["id"], "Bins", word)
     assert word not in real_home_assistant.log_path.read_text(errors="replace")
+
+
+async def _shown(client: HomeAssistantClient, entity_id: str) -> JsonObject:
+    """Return the state of an entity, with its attributes."""
+    state: JsonObject = await client.rest("GET", f"/api/states/{entity_id}")
+    return state
 
 
 async def _disable(client: HomeAssistantClient, agent: Agent, *, by: str | None) -> None:
     """Have somebody disable the entry, or enable it again, and wait until it is so."""
     await client.call("config_entries/disable", entry_id=agent.entry_id, disabled_by=by)
     await client.wait_for_entry(agent.entry_id, "not_loaded" if by else "loaded")
+
+
+def _is_new(old: str, state: str) -> bool:
+    """Tell whether the state of an event entity says that there is another event."""
+    return state not in {old, "unknown", "unavailable"}
 
 
 def _time(milliseconds: int) -> str:
