@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from unittest.mock import patch
 
 from homeassistant.components.assist_pipeline import async_get_pipeline, async_update_pipeline
@@ -21,6 +21,7 @@ from custom_components.openclaw_voice.outbox.notification import Notification, N
 from custom_components.openclaw_voice.outbox.replies import REPLY_TIME, Expected
 from tests.fakes.frames import accepted, answered
 from tests.fakes.gateway import Expect, ScriptedGateway
+from tests.fakes.refusals import Refusal
 
 from .notifications import tell
 from .satellite import add_satellite, add_voice
@@ -38,6 +39,7 @@ TOLD: Final = "Dinner Shall I order the fresh vegetables for tonight?"
 async def entry(hass: HomeAssistant, gateway: ScriptedGateway) -> MockConfigEntry:
     """Return an entry with two agents; the satellites ask the first one."""
     introduce(gateway, "main", "cook")
+    gateway.anytime(Expect("chat.history", reply={"messages": [row("assistant", SAID, "run-0")]}))
     return await add_entry(hass, gateway, "main", "cook", options={"cook": {"model": "a/b"}})
 
 
@@ -60,6 +62,11 @@ def expect(
         entry_id=entry.entry_id, agent_id="cook", session_key=session_key, said=SAID
     )
     async_delivery(hass).replies.expect(KITCHEN, expected, dt_util.utcnow() - ago)
+
+
+def row(role: str, text: str, run_id: str) -> dict[str, Any]:
+    """Return a row of a history."""
+    return {"role": role, "content": text, "__openclaw": {"runId": run_id}}
 
 
 def reply_is_expected(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
@@ -168,6 +175,24 @@ async def test_a_message_without_a_session_is_answered_where_questions_belong(
     assert TOLD in request.params["extraSystemPrompt"]
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_session_that_is_gone_is_not_begun_anew(
+    hass: HomeAssistant, gateway: ScriptedGateway, *, is_known: bool
+) -> None:
+    """As those of scheduled jobs are; nor one of which nothing can be learnt. The agent is told."""
+    introduce(gateway, "main", "cook")
+    empty: list[dict[str, Any]] = []
+    history = {"messages": empty} if is_known else Refusal(message="no such thing", details={})
+    gateway.anytime(Expect("chat.history", reply=history))
+    entry = await add_entry(hass, gateway, "main", "cook")
+    expect(hass, entry)
+    script(gateway, "Okay.")
+    await ask(hass, "Yes.", satellite_id=KITCHEN)
+    [request] = gateway.received("agent")
+    assert request.params["sessionKey"].startswith("agent:cook:homeassistant:")
+    assert TOLD in request.params["extraSystemPrompt"]
+
+
 async def test_a_message_of_a_side_session_is_answered_in_its_session(
     hass: HomeAssistant, entry: MockConfigEntry, gateway: ScriptedGateway
 ) -> None:
@@ -196,7 +221,7 @@ async def test_a_reply_is_asked_aside_while_a_task_goes_on_in_the_session(
         created=dt_util.utcnow(),
     )
     expect(hass, entry)
-    gateway.anytime(Expect("chat.history", reply={"messages": []}))
+    gateway.anytime(Expect("sessions.patch", reply={"ok": True, "key": "x", "entry": {}}))
     script(gateway, "Okay.")
     with patch.object(Outbox, "open_in", lambda _, key: task if key == BRIEFING else None):
         await ask(hass, "Yes.", satellite_id=KITCHEN)
@@ -243,6 +268,7 @@ async def test_another_gateway_can_be_answered(
     """The satellite asks an agent of this one, the message came from that one, while it is there."""
     async with ScriptedGateway() as other:
         introduce(other, "cook", gateway_id="cd" * 32)
+        other.anytime(Expect("chat.history", reply={"messages": [row("assistant", SAID, "x")]}))
         other_entry = make_entry(hass, other, "cook", gateway_id="cd" * 32)
         assert await hass.config_entries.async_setup(other_entry.entry_id)
         expect(hass, other_entry)

@@ -52,14 +52,16 @@ class RunPlan:
 async def async_plan(
     agent: Agent, question: Question, scope: SessionScope, options: AgentOptions
 ) -> RunPlan:
-    """Return how to ask. Nothing is waited for unless something goes on beside the session.
+    """Return how to ask.
+
+    Nothing is waited for unless something goes on beside the session, or a message is answered.
 
     `options` are those of `options_for`.
 
     Raises:
         StillBusyError: Neither the session nor its side session can be asked now.
     """
-    key = question.session_key or agent.key_of(scope)
+    key = await _async_key(agent, question, scope)
     outbox = agent.house.outbox
     task = outbox.open_in(key)
     aside = agent.aside_of(scope, key) if task is not None else None
@@ -102,6 +104,18 @@ def options_for(agent: Agent, question: Question) -> AgentOptions:
     return replace(agent.options, asks_before_risk=True)
 
 
+async def _async_key(agent: Agent, question: Question, scope: SessionScope) -> str:
+    """Return the session of the message that is answered, else the one of the scope.
+
+    The gateway removes the sessions of scheduled jobs. One that is begun anew would know nothing of
+    the job, nor of the conversations here.
+    """
+    key = question.session_key
+    if key is not None and await _async_read(agent, key, MAX_MESSAGES):
+        return key
+    return agent.key_of(scope)
+
+
 def _told(agent: Agent, question: Question, options: AgentOptions, meanwhile: Meanwhile) -> str:
     """Return what the agent is told besides the question, as its kind of run can carry it."""
     if options.asks_before_risk:
@@ -126,11 +140,15 @@ async def _async_messages(
     """Return the last messages of a session, none when they cannot be read in time."""
     if options.asks_before_risk:
         return ()  # There is no room for them in its context.
+    return await _async_read(agent, session_key, MAX_MESSAGES)
+
+
+async def _async_read(agent: Agent, session_key: str, limit: int) -> tuple[SessionMessage, ...]:
     try:
         async with asyncio.timeout(HISTORY_LIMIT):
-            return await agent.house.client.sessions.messages(session_key, MAX_MESSAGES)
+            return await agent.house.client.sessions.messages(session_key, limit)
     except (TimeoutError, GatewayError) as err:
-        _LOGGER.debug("The history of a session is not told: %s", type(err).__name__)
+        _LOGGER.debug("The history of a session is not known: %s", type(err).__name__)
         return ()
 
 
