@@ -10,8 +10,12 @@ from .source import FILES, ROOT, imports_of, name_of
 
 PACKAGE = "custom_components.openclaw_voice"
 GATEWAY = [path for path in FILES if path.parent == ROOT / "gateway"]
-ROOMS = [path for path in FILES if name_of(path).startswith(("assist/", "outbox/"))]
-ROOMS_BELOW = {"assist": ("assist", "outbox", "gateway"), "outbox": ("outbox", "gateway")}
+ROOMS = [path for path in FILES if name_of(path).startswith(("assist/", "outbox/", "realtime/"))]
+ROOMS_BELOW = {
+    "assist": ("assist", "outbox", "gateway"),
+    "outbox": ("outbox", "gateway"),
+    "realtime": ("realtime", "assist", "outbox", "gateway"),
+}
 PURE = [
     ROOT / "assist" / "session_key.py",
     ROOT / "assist" / "context.py",
@@ -35,6 +39,7 @@ PURE = [
     ROOT / "outbox" / "replies.py",
     ROOT / "outbox" / "reply.py",
     ROOT / "outbox" / "wording.py",
+    ROOT / "realtime" / "backend.py",
     ROOT / "flow_input.py",
     ROOT / "gateway_url.py",
     ROOT / "pairing.py",

@@ -1,0 +1,1 @@
+"""Live audio sessions: a satellite, and what answers it."""
