@@ -31,6 +31,7 @@ from .gateway.errors import (
     RunError,
     RunFailedError,
     SignatureRejectedError,
+    TalkUnavailableError,
     UnsupportedVersionError,
     WrongAnswerError,
     WrongDecisionError,
@@ -55,7 +56,7 @@ CONNECTION_ERRORS: Final = sorted(
         for kind in vars(errors).values()
         if isinstance(kind, type)
         and issubclass(kind, GatewayError)
-        and not issubclass(kind, RunError | AgentNotFoundError | AnswerError)
+        and not issubclass(kind, RunError | AgentNotFoundError | AnswerError | TalkUnavailableError)
     }
 )
 """Categories of the errors that can stand in the way of a connection."""

@@ -35,6 +35,7 @@ from .retry import Action, Decision, History, decide
 from .sessions import Sessions
 from .state import BLOCKED, STATE_AFTER, ClientSnapshot, ClientState
 from .status import Status
+from .talk import Talk
 from .unasked import Unasked
 
 _LOGGER = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class GatewayClient:
         self.questions: Final = Questions(self)
         self.sessions: Final = Sessions(self)
         self.status: Final = Status(self)
+        self.talk: Final = Talk(self, lambda: self._settings)
         self.unasked: Final = Unasked(self)
 
     @property

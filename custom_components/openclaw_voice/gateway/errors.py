@@ -29,6 +29,7 @@ GatewayError
         QuestionGoneError     the same of a question
         WrongDecisionError    .offered
         WrongAnswerError      .problem .part
+    TalkUnavailableError      no realtime voice session; .kind says why
     RunError                  a run ended without an answer
         RunFailedError        .kind says why, as far as the gateway knows
         EmptyAnswerError      the model answered nothing
@@ -310,6 +311,17 @@ class WrongAnswerError(AnswerError):
         super().__init__(f"{problem}: {part}")
         self.problem = problem
         self.part = part
+
+
+class TalkUnavailableError(GatewayError):
+    """A realtime voice session cannot be had, or not now."""
+
+    category = "talk_unavailable"
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        """`kind` is a `TalkUnavailability`; `message` is redacted."""
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
 
 
 class RunError(GatewayError):
