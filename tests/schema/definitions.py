@@ -43,6 +43,15 @@ PARAMS: Final[Mapping[str, str]] = {
     "sessions.messages.subscribe": "SessionsMessagesSubscribeParams",
     "sessions.patch": "SessionsPatchParams",
     "system.info": "SystemInfoParams",
+    "talk.catalog": "TalkCatalogParams",
+    "talk.client.toolCall": "TalkClientToolCallParams",
+    "talk.session.acknowledgeMark": "TalkSessionAcknowledgeMarkParams",
+    "talk.session.appendAudio": "TalkSessionAppendAudioParams",
+    "talk.session.cancelOutput": "TalkSessionCancelOutputParams",
+    "talk.session.close": "TalkSessionCloseParams",
+    "talk.session.create": "TalkSessionCreateParams",
+    "talk.session.steer": "TalkSessionSteerParams",
+    "talk.session.submitToolResult": "TalkSessionSubmitToolResultParams",
     "tasks.list": "TasksListParams",
     "usage.cost": "SessionsUsageParams",
     "wake": "WakeParams",
@@ -63,6 +72,14 @@ RESULTS: Final[Mapping[str, str]] = {
     "models.list": "ModelsListResult",
     "question.list": "QuestionListResult",
     "question.resolve": "QuestionResolveResult",
+    "talk.client.toolCall": "TalkClientToolCallResult",
+    "talk.session.acknowledgeMark": "TalkSessionOkResult",
+    "talk.session.appendAudio": "TalkSessionOkResult",
+    "talk.session.cancelOutput": "TalkSessionCancelOutputResult",
+    "talk.session.close": "TalkSessionOkResult",
+    "talk.session.create": "TalkSessionCreateResult",
+    "talk.session.steer": "TalkAgentControlResult",
+    "talk.session.submitToolResult": "TalkSessionOkResult",
 }
 """Method -> what the payload of a successful response is, where the schema says so."""
 
@@ -157,5 +174,6 @@ EXTRA_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "HelloOk": frozenset(
         {"auth/method", "controlUiLinkReaders", "snapshot/health/eventLoop/cpuBreakdown"}
     ),
+    "TalkSessionCreateResult": frozenset({"voiceSessionId"}),
 }
 """Definition -> fields that the gateway sends although the schema forbids them, as paths."""
