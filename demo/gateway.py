@@ -29,6 +29,9 @@ COMMAND_LIMIT: Final = 30.0
 PROBE_LIMIT: Final = 2.0
 
 PROVIDER: Final = "demo"
+REALTIME_MODEL: Final = "gpt-realtime-2.1"
+"""Any that the gateway takes for one of its realtime models."""
+
 _MACHINES: Final = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 type JsonObject = dict[str, Any]
@@ -287,6 +290,34 @@ def _agents_config(folder: Path, agents: Sequence[str], default_agent: str | Non
         return {"defaults": defaults}
     entries = {agent: {"workspace": str(folder / f"workspace-{agent}")} for agent in agents}
     return {"defaults": defaults, "ownership": "explicit", "entries": entries}
+
+
+def realtime_config(
+    provider_url: str, *, voice: str = "cedar", routing: str | None = None
+) -> JsonObject:
+    """Return what makes a gateway talk with the realtime provider at an address; for `overrides`.
+
+    Args:
+        provider_url: Where it listens: `demo.voice.realtime_provider`.
+        voice: The one that is used when a session names none.
+        routing: `force-agent-consult` has every question answered by the agent.
+    """
+    provider = {
+        "apiKey": "none",
+        "azureEndpoint": provider_url,
+        "model": REALTIME_MODEL,
+        "speakerVoice": voice,
+    }
+    realtime: JsonObject = {
+        "provider": "openai",
+        "mode": "realtime",
+        "transport": "gateway-relay",
+        "brain": "agent-consult",
+        "providers": {"openai": provider},
+    }
+    if routing is not None:
+        realtime["consultRouting"] = routing
+    return {"talk": {"realtime": realtime}}
 
 
 def merged(base: JsonObject, over: JsonObject) -> JsonObject:

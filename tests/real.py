@@ -14,9 +14,10 @@ import threading
 import pytest
 import pytest_socket
 
-from demo.gateway import GatewayProcess
+from demo.gateway import GatewayProcess, realtime_config
 from demo.home_assistant import HomeAssistantProcess
 from demo.model_server import ModelServer
+from demo.voice.realtime_provider import RealtimeProvider
 
 CALL_LIMIT = 300.0
 """Seconds for one call into the thread; what runs there has closer limits of its own."""
@@ -110,14 +111,31 @@ def model_server(loop_thread: LoopThread) -> Generator[ModelServer]:
 
 
 @pytest.fixture(scope="session")
+def realtime_provider(loop_thread: LoopThread) -> Generator[RealtimeProvider]:
+    """Return the provider of speech models that the real gateway talks with.
+
+    It hears what a test says it would, and speaks in tones, unless a test gives it ears and a voice.
+    """
+    provider = RealtimeProvider.instant(listener=listener())
+    loop_thread.run(provider.__aenter__())
+    yield provider
+    loop_thread.run(provider.__aexit__())
+
+
+@pytest.fixture(scope="session")
 def _gateway_process(
-    loop_thread: LoopThread, model_server: ModelServer, tmp_path_factory: pytest.TempPathFactory
+    loop_thread: LoopThread,
+    model_server: ModelServer,
+    realtime_provider: RealtimeProvider,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Generator[GatewayProcess]:
     """Return a started gateway."""
     pytest_socket.enable_socket()
-    bind = {"gateway": {"bind": "custom", "customBindHost": OWN_ADDRESS}} if OWN_ADDRESS else None
+    bind = {"gateway": {"bind": "custom", "customBindHost": OWN_ADDRESS}} if OWN_ADDRESS else {}
     gateway = GatewayProcess(
-        tmp_path_factory.mktemp("gateway"), model_server.base_url, overrides=bind
+        tmp_path_factory.mktemp("gateway"),
+        model_server.base_url,
+        overrides=bind | realtime_config(realtime_provider.url),
     )
     try:
         loop_thread.run(gateway.start())

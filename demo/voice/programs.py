@@ -36,28 +36,28 @@ async def speak(text: str, *, voice: str) -> Sound:
         raise SoundError(f"flite did not speak: {err}.") from err
 
 
-async def decode(content: bytes) -> Sound:
-    """Return the sound of a file of any format, at the rate of Assist.
+async def decode(content: bytes, *, rate: int = RATE) -> Sound:
+    """Return the sound of a file of any format, at the rate of Assist or another one.
 
     Raises:
         SoundError: It holds no sound, or the program is missing.
     """
-    return Sound(samples=await _to_samples(content))
+    return Sound(samples=await _to_samples(content, rate), rate=rate)
 
 
-async def resampled(sound: Sound) -> Sound:
-    """Return a sound at the rate of Assist.
+async def resampled(sound: Sound, *, rate: int = RATE) -> Sound:
+    """Return a sound at the rate of Assist or another one.
 
     Raises:
         SoundError: The program is missing.
     """
-    if sound.rate == RATE or not sound.samples:
+    if sound.rate == rate or not sound.samples:
         return sound
-    return await decode(sound.wav())
+    return await decode(sound.wav(), rate=rate)
 
 
-async def _to_samples(content: bytes) -> bytes:
-    form = ("-f", "s16le", "-ac", str(CHANNELS), "-ar", str(RATE))
+async def _to_samples(content: bytes, rate: int) -> bytes:
+    form = ("-f", "s16le", "-ac", str(CHANNELS), "-ar", str(rate))
     samples = await _run(
         "ffmpeg", "-loglevel", "error", "-i", "pipe:0", *form, "pipe:1", given=content
     )

@@ -20,6 +20,8 @@ from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings, Credentials
 from custom_components.openclaw_voice.gateway.state import ClientState
 from demo.gateway import GatewayProcess
+from demo.voice.realtime_provider import RealtimeProvider
+from demo.voice.speech_model import Mind
 from tests.fakes.frames import VERSION
 from tests.fakes.proxy import Network
 from tests.fakes.small_gateway import SmallGateway
@@ -30,6 +32,15 @@ STATE_LIMIT = 90.0
 
 FAKE_TIME = 0.2
 """The fake's model speaks five times as fast as the real one's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechProvider:
+    """Whoever has the speech model behind a gateway, as far as the suite tells it what to do."""
+
+    mind: Mind
+    let_in: Callable[[bool], None]
+    """Whether it takes the key of the gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +69,8 @@ class Server:
 
     restart: Callable[[], Awaitable[None]]
     """Kill it and start it again."""
+
+    provider: SpeechProvider
 
     identity: DeviceIdentity = field(default_factory=DeviceIdentity.create)
 
@@ -114,6 +127,9 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
         async def setup_code() -> str:
             return remote.setup_code()
 
+        def let_in(is_let_in: bool) -> None:
+            gateway.talk.brain.lets_in = is_let_in
+
         yield Server(
             url=gateway.url,
             remote_url=remote.url,
@@ -124,11 +140,14 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
             remove=remote.remove,
             setup_code=setup_code,
             restart=gateway.restart,
+            provider=SpeechProvider(mind=gateway.talk.brain.mind, let_in=let_in),
         )
 
 
 @pytest.fixture
-async def real_server(real_gateway: GatewayProcess) -> AsyncGenerator[Server]:
+async def real_server(
+    real_gateway: GatewayProcess, realtime_provider: RealtimeProvider
+) -> AsyncGenerator[Server]:
     """Return the real one."""
     assert OWN_ADDRESS, "this computer has no address of its own to connect from as another host"
     pytest_socket.socket_allow_hosts(["127.0.0.1", OWN_ADDRESS])
@@ -150,6 +169,11 @@ async def real_server(real_gateway: GatewayProcess) -> AsyncGenerator[Server]:
         real_gateway.kill()
         await real_gateway.start()
 
+    def let_in(is_let_in: bool) -> None:
+        realtime_provider.lets_in = is_let_in
+
+    realtime_provider.model.mind.forget()
+    let_in(True)
     url = f"ws://127.0.0.1:{real_gateway.port}"
     owner = ConnectionSettings(
         url=url,
@@ -170,6 +194,7 @@ async def real_server(real_gateway: GatewayProcess) -> AsyncGenerator[Server]:
             remove=remove,
             setup_code=setup_code,
             restart=restart,
+            provider=SpeechProvider(mind=realtime_provider.model.mind, let_in=let_in),
         )
 
 

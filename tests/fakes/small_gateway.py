@@ -5,7 +5,7 @@ with the demo's model server. Time is scaled: with 0 an answer comes at once and
 until it is aborted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 import hashlib
 import ssl
 from typing import Any, Final, override
@@ -31,6 +31,7 @@ from .refusals import (
 )
 from .run_player import Model, RunPlayer, Tools
 from .stop_words import is_stop_word
+from .talk_relay import NEEDED_SCOPE as TALK, TalkRelay
 
 type JsonObject = dict[str, Any]
 
@@ -44,7 +45,7 @@ NEEDED_SCOPE: Final = {
     "chat.history": "operator.read",
     "chat.send": "operator.write",
     "gateway.identity.get": "operator.read",
-} | (READS | PEOPLE | OWN_WORK)
+} | (READS | PEOPLE | OWN_WORK | TALK)
 SHUTDOWN: Final = {"type": "event", "event": "shutdown", "payload": {"reason": "gateway stopping"}}
 DEVICE_REMOVED: Final = 4001
 
@@ -92,6 +93,13 @@ class SmallGateway(RunPlayer):
         self.people = People(self)
         self.reads = Reads(self)
         self.own_work = OwnWork(self)
+        self.talk = TalkRelay(self, time_scale=time_scale)
+        self._answerers: Mapping[str, Callable[[Request], Awaitable[None]]] = (
+            dict.fromkeys(OWN_WORK, self.own_work.answer)
+            | dict.fromkeys(READS, self.reads.answer)
+            | dict.fromkeys(PEOPLE, self.people.answer)
+            | dict.fromkeys(TALK, self.talk.answer)
+        )
         self.starts_slowly = 0
         """So many connects are put off as too early."""
 
@@ -180,12 +188,8 @@ class SmallGateway(RunPlayer):
             case "gateway.identity.get":
                 identity = {"deviceId": self.device_id, "publicKey": self.device_id[:43]}
                 await request.connection.respond(request.id, identity)
-            case method if method in OWN_WORK:
-                await self.own_work.answer(request)
-            case method if method in READS:
-                await self.reads.answer(request)
-            case method if method in PEOPLE:
-                await self.people.answer(request)
+            case method if method in self._answerers:
+                await self._answerers[method](request)
 
     # --- connections ---
 
