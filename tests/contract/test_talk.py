@@ -1,7 +1,7 @@
 """Realtime voice: what is said, asked, cut off and refused in a session."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,6 +16,7 @@ from custom_components.openclaw_voice.gateway.errors import (
     RequestError,
     TalkUnavailableError,
 )
+from custom_components.openclaw_voice.gateway.frames import GatewayEvent
 from custom_components.openclaw_voice.gateway.talk_items import (
     ASSISTANT,
     CONSULT_TOOL,
@@ -24,6 +25,7 @@ from custom_components.openclaw_voice.gateway.talk_items import (
     USER,
     CancelStatus,
     ConsultEnded,
+    ConsultProgress,
     SteerMode,
     TalkAudio,
     TalkAudioDone,
@@ -142,6 +144,26 @@ async def talking(
             await asyncio.wait_for(fetching, LIMIT)
 
 
+def starts_of(client: GatewayClient) -> Callable[[str], Awaitable[None]]:
+    """Listen to the runs that start from now on; return what waits for one of them."""
+    starts: set[str] = set()
+    news = asyncio.Event()
+
+    def on_event(event: GatewayEvent) -> None:
+        if event.name == "agent" and event.payload["data"].get("phase") == "start":
+            starts.add(event.payload["runId"])
+            news.set()
+
+    async def wait(run_id: str) -> None:
+        async with asyncio.timeout(LIMIT):
+            while run_id not in starts:
+                news.clear()
+                await news.wait()
+
+    client.subscribe_events(on_event)
+    return wait
+
+
 @pytest.fixture
 async def conversation(client: GatewayClient, session_key: str) -> AsyncGenerator[Conversation]:
     """Return a session that has begun."""
@@ -184,7 +206,17 @@ async def test_a_question_is_answered(conversation: Conversation, server: Server
     assert conversation.said(USER) == ["What time is it?"]
     assert conversation.said(ASSISTANT) == ["It is half past nine."]
     deltas = [each.text for each in conversation.of(TalkTranscript) if not each.is_final]
-    assert "".join(deltas).split() == ["What", "time", "is", "it?", "It", "is", "half", "past", "nine."]
+    assert "".join(deltas).split() == [
+        "What",
+        "time",
+        "is",
+        "it?",
+        "It",
+        "is",
+        "half",
+        "past",
+        "nine.",
+    ]
     sound = b"".join(each.pcm for each in conversation.of(TalkAudio))
     spoken = len(instant_voice("It is half past nine."))
     assert abs(len(sound) - spoken) <= spoken // 5
@@ -240,6 +272,8 @@ async def test_an_agent_is_asked(
     await conversation.session.submit_result(call.call_id, {"result": ended.text})
     await conversation.until(lambda: "The light is on." in conversation.said(ASSISTANT))
     assert unasked == []
+    kept = await client.unasked.since(session_key, datetime.fromtimestamp(0, UTC))
+    assert kept == ()
 
 
 async def test_a_consult_shows_its_tools(conversation: Conversation, server: Server) -> None:
@@ -252,8 +286,8 @@ async def test_a_consult_shows_its_tools(conversation: Conversation, server: Ser
     await conversation.session.consult(call.call_id, 'MODEL:TOOL exec {"command": "echo hello"}')
     await conversation.until(lambda: conversation.of(ConsultEnded))
 
-    progress = [each for each in conversation.items if type(each).__name__ == "ConsultProgress"]
-    assert [(each.tool, each.is_end) for each in progress] == [("exec", False), ("exec", True)]  # type: ignore[union-attr]  # chosen by name
+    progress = conversation.of(ConsultProgress)
+    assert [(each.tool, each.is_end) for each in progress] == [("exec", False), ("exec", True)]
 
 
 async def test_the_model_asks_what_the_agent_does(
@@ -274,15 +308,17 @@ async def test_the_model_asks_what_the_agent_does(
 
 
 async def test_an_agent_at_work_is_told_things_and_stopped(
-    conversation: Conversation, server: Server
+    conversation: Conversation, client: GatewayClient, server: Server
 ) -> None:
-    """Its run ends, and says so."""
+    """Its run ends, and says so. Before it has started it is told nothing."""
     server.provider.mind.expect("Do it slowly.")
     server.provider.mind.teach("Do it slowly.", Consult())
     conversation.speak()
     call = await conversation.until_called()
+    started = starts_of(client)
     run_id = await conversation.session.consult(call.call_id, "MODEL:HANG 30")
     assert conversation.session.open_consults == (run_id,)
+    await started(run_id)
 
     status = await conversation.session.steer("How is it going?")
     stopped = await conversation.session.steer("Cancel that.", SteerMode.CANCEL)

@@ -32,6 +32,9 @@ class Prompt:
     run_id: str | None = None
     """Where its id is not that of the run."""
 
+    is_hidden: bool = False
+    """It is in no history."""
+
 
 CONTINUATION: Final = Prompt(
     text=RECOVERY_PROMPT,
@@ -55,7 +58,9 @@ class Session:
     was_interrupted: bool = False
 
     def add_prompt(self, run: AgentRun, prompt: Prompt) -> None:
-        """Add what starts a run."""
+        """Add what starts a run, unless nobody is to see it."""
+        if prompt.is_hidden:
+            return
         key = f"{prompt.run_id or run.run_id}:user"
         row: JsonObject = {"role": prompt.role, "content": prompt.text, "idempotencyKey": key}
         if prompt.provenance is not None:
@@ -67,6 +72,14 @@ class Session:
         row = {"role": "assistant", "content": [{"type": "text", "text": text}]}
         made = {"stopReason": "stop", "provider": "openclaw", "model": "gateway-injected"}
         return self._add(row | made, {})
+
+    def add_spoken(self, role: str, text: str) -> None:
+        """Add what was said in a voice session."""
+        row: JsonObject = {"role": role, "content": [{"type": "text", "text": text}]}
+        if role == "assistant":
+            row |= {"api": "realtime", "model": "realtime-voice", "stopReason": "stop"}
+        spoken = {"kind": "realtime_voice", "sourceChannel": "talk"}
+        self._add(row | {"provenance": spoken}, {})
 
     def add_sent(self, run: AgentRun, text: str) -> None:
         """Add what the agent has sent by its `message` tool."""

@@ -73,10 +73,20 @@ class TalkLine:
         self,
         brain: Brain,
         session_key: str,
+        *,
         tell: Callable[[JsonObject], Awaitable[None]],
+        keep: Callable[[str, str], None],
         spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
     ) -> None:
-        """Begin; `tell` sends the payload of a `talk.event` to the client, `spawn` answers."""
+        """Begin.
+
+        Args:
+            brain: The speech model.
+            session_key: Of the agent's session.
+            tell: Sends the payload of a `talk.event` to the client.
+            keep: Adds role and text of what was said to the agent's session.
+            spawn: Runs what takes a while.
+        """
         self.id = str(uuid.uuid4())
         self.session_key = session_key
         self.is_open = True
@@ -87,11 +97,9 @@ class TalkLine:
         """What calls were answered with."""
 
         self.heard_marks: list[str] = []
-        self.lines: list[tuple[str, str]] = []
-        """Role and text of what was said; it goes into the agent's session."""
-
         self._brain = brain
         self._tell = tell
+        self._keep = keep
         self._spawn = spawn
         self._ears = Ears()
         self._seq = 0
@@ -303,7 +311,7 @@ class TalkLine:
         words = {"role": role, "text": text, "final": is_final}
         await self.tell("transcript", envelope=kind, payload=payload, **words)
         if is_final:
-            self.lines.append((role, text))
+            self._keep(role, text)
 
     async def _problem(self, phase: str, message: str) -> None:
         problem = {

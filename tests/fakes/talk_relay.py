@@ -13,7 +13,7 @@ from tests.recordings import Recording
 
 from .agent_run import AgentRun
 from .connection import Connection, Request
-from .live_runs import LiveRun
+from .live_runs import LiveRun, Prompt
 from .refusals import Refusal
 from .talk_line import CONSULT_TOOL, Brain, TalkLine
 
@@ -109,7 +109,8 @@ class TalkRelay:
             await connection.send({"type": "event", "event": "talk.event", "payload": payload})
 
         key = params.get("sessionKey", DEFAULT_KEY)
-        line = TalkLine(self.brain, key, tell, self._gateway._spawn)
+        keep = self._gateway.session(key).add_spoken
+        line = TalkLine(self.brain, key, tell=tell, keep=keep, spawn=self._gateway._spawn)
         self.lines[line.id] = line
         self._owners[line.id] = connection
         await connection.respond(request.id, line.created(params))
@@ -254,6 +255,7 @@ class TalkRelay:
             sender=request.connection.number,
             is_chat_send=True,
         )
+        prompt = Prompt(text=live.message, is_hidden=True)
         self._gateway.runs[run_id] = live
         line.consults[params["callId"]] = run_id
         answer = {
@@ -263,7 +265,7 @@ class TalkRelay:
             "agentSessionKey": line.session_key,
         }
         await request.connection.respond(request.id, answer)
-        live.task = self._gateway._spawn(self._gateway.play(live))
+        live.task = self._gateway._spawn(self._gateway.play(live, prompt))
 
     def _running(self, line: TalkLine) -> list[LiveRun]:
         """Return the runs that answer for a session and go on."""

@@ -163,13 +163,14 @@ async def test_what_was_asked_for_or_is_a_job_is_not_told(
         final("run-1", None),
         final("run-1", "All is well.", model="gateway-injected"),
         final("run-1", "Once upon") | {"state": "aborted"},
+        final("talk-call_1-5a0d", "The light is on."),
     ],
-    ids=["no reply", "heartbeat", "empty", "command", "aborted"],
+    ids=["no reply", "heartbeat", "empty", "command", "aborted", "voice session"],
 )
 async def test_what_says_nothing_to_people_is_not_looked_up(
     gateway: ScriptedGateway, ear: Ear, payload: JsonObject
 ) -> None:
-    """Silence, the ends of runs that were taken up elsewhere, answers to commands."""
+    """Silence, the ends of runs that were taken up elsewhere, answers to commands, to be spoken."""
     await gateway.emit(event("chat", payload))
 
     assert await end(gateway, ear) == []

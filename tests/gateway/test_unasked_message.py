@@ -133,6 +133,18 @@ def test_what_somebody_asked_for_is_no_news() -> None:
     assert found.claimed == {"run-1"}
 
 
+def test_what_a_voice_session_asked_for_is_no_news() -> None:
+    """Its prompt is in no history; nor is what was spoken a message."""
+    spoken = {"provenance": {"kind": "realtime_voice", "sourceChannel": "talk"}}
+    found = reading(
+        said_row("talk-call_1-5a0d", "The light is on."),
+        said_row(None, "Your light is on.", **spoken),
+    )
+
+    assert found.messages == ()
+    assert found.claimed == {"talk-call_1-5a0d"}
+
+
 def test_what_a_job_says_in_a_session_is_told_as_a_job() -> None:
     """Its prompt is a row of the assistant, and no message either."""
     found = reading(job_row(), said_row("run-1", "Check the oven."))

@@ -243,7 +243,9 @@ class TalkSession:
             key = as_text(answer.get("agentSessionKey")) or self._request.session_key
             self._consults[run_id] = ConsultReader(call_id, run_id, key)
             for event in tuple(self._early):
-                self._take_run(event)
+                if event.payload.get("runId") == run_id:
+                    self._early.remove(event)
+                    self._take_run(event)
         finally:
             self._asking -= 1
             if not self._asking:
@@ -322,10 +324,8 @@ class TalkSession:
     def _on_event(self, event: GatewayEvent) -> None:
         if event.name == TALK_EVENT:
             self._take_talk(event.payload)
-        elif event.name in _RUN_EVENTS:
-            if self._asking:
-                self._early.append(event)
-            self._take_run(event)
+        elif event.name in _RUN_EVENTS and not self._take_run(event) and self._asking:
+            self._early.append(event)
 
     def _take_talk(self, payload: JsonObject) -> None:
         if is_ready(payload):
@@ -354,14 +354,16 @@ class TalkSession:
                 )
             )
 
-    def _take_run(self, event: GatewayEvent) -> None:
+    def _take_run(self, event: GatewayEvent) -> bool:
+        """Take an event of a run; return whether it answers a consult."""
         consult = self._consults.get(as_text(event.payload.get("runId")) or "")
         if consult is None:
-            return
+            return False
         for item in consult.read(event):
             self._queue.put(item)
         if consult.is_over:
             del self._consults[consult.run_id]
+        return True
 
     # the rest
 

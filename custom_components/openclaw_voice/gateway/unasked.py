@@ -17,6 +17,7 @@ from .frames import GatewayEvent, JsonObject, as_list, as_object, moment
 from .recent import Recent
 from .run_lookup import HISTORY_CHARACTERS, HISTORY_ROWS, MOST_HISTORY_ROWS
 from .unasked_message import (
+    CONSULT,
     INJECTED,
     Reading,
     UnaskedMessage,
@@ -113,6 +114,8 @@ class Unasked:
         ):
             return
         run_id = message.run_id or message.message_id
+        if run_id.startswith(CONSULT):
+            return  # The voice session that asks says it.
         said = self._said.setdefault(run_id, set())
         is_first = not said
         if message.digest in said:

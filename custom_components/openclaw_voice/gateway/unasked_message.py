@@ -23,6 +23,9 @@ from .silence import is_silent
 INJECTED: Final = "inject-"
 """Before the id of a row: the run id of a message that a program has put into a session."""
 
+CONSULT: Final = "talk-"
+"""Before the id of a run by which a voice session asks the agent. Its prompt is in no history."""
+
 CRON: Final = "cron"
 """Who writes the prompt of a scheduled job that runs in a named session."""
 
@@ -237,7 +240,11 @@ class _HistoryReader:
         self._last = run_id
 
     def _run(self, run_id: str) -> _Run:
-        new = _Run(is_followed=self._follows(run_id), is_unclear=self._is_cut)
+        new = _Run(
+            is_asked=run_id.startswith(CONSULT),
+            is_followed=self._follows(run_id),
+            is_unclear=self._is_cut,
+        )
         return self._runs.setdefault(run_id, new)
 
     def _message(self, row: JsonObject, run_id: str) -> UnaskedMessage:
