@@ -135,7 +135,7 @@ def test_what_somebody_asked_for_is_no_news() -> None:
 
 def test_what_a_voice_session_asked_for_is_no_news() -> None:
     """Its prompt is in no history; nor is what was spoken a message."""
-    spoken = {"provenance": {"kind": "realtime_voice", "sourceChannel": "talk"}}
+    spoken: JsonObject = {"provenance": {"kind": "realtime_voice", "sourceChannel": "talk"}}
     found = reading(
         said_row("talk-call_1-5a0d", "The light is on."),
         said_row(None, "Your light is on.", **spoken),
