@@ -150,7 +150,7 @@ class TalkLine:
             self.is_open = False
             await self._stop()
             closed = {"reason": reason}
-            await self.tell("close", envelope="session.closed", payload=closed, **closed)
+            await self.tell("close", closed, envelope="session.closed", payload=closed)
 
     async def vanish(self) -> None:
         """End without a word, as when the client's connection is gone."""
@@ -163,7 +163,7 @@ class TalkLine:
         """Take a piece of sound."""
         await self._ensure_turn()
         size = {"byteLength": len(pcm)}
-        await self.tell("inputAudio", envelope="input.audio.delta", payload=size, **size)
+        await self.tell("inputAudio", size, envelope="input.audio.delta", payload=size)
         for found in self._ears.feed(pcm):
             if isinstance(found, SpeechStarted):
                 await self._interrupt()
@@ -183,11 +183,11 @@ class TalkLine:
     async def _interrupt(self) -> None:
         if await self._stop():
             gone = {"reason": "barge-in"}
-            await self.tell("clear", envelope="output.audio.done", payload=gone, **gone)
+            await self.tell("clear", gone, envelope="output.audio.done", payload=gone)
             await self._end_turn("turn.cancelled", "cancelled")
             await self._ensure_turn()
         else:
-            await self.tell("clear", reason="barge-in")
+            await self.tell("clear", {"reason": "barge-in"})
 
     # --- what is answered ---
 
@@ -206,7 +206,7 @@ class TalkLine:
         gone = {"reason": reason}
         stopped = self._turn_id
         await self.tell("clear", envelope="turn.cancelled", payload=gone)
-        await self.tell("clear", envelope="output.audio.done", payload=gone, **gone)
+        await self.tell("clear", gone, envelope="output.audio.done", payload=gone)
         self._turn_id = None
         return {"ok": True, "status": "applied", "turnId": stopped}
 
@@ -217,10 +217,17 @@ class TalkLine:
         self.results.append((call_id, result))
         await self._ensure_turn()
         payload = {"result": result}
-        await self.tell("toolResult", envelope="tool.result", payload=payload, callId=call_id)
+        await self.tell("toolResult", {"callId": call_id}, envelope="tool.result", payload=payload)
         if not (will_continue or suppress):
             words = result.get("result") if isinstance(result, dict) else result
             self.respond(Say(text=str(words or result)))
+
+    async def steered(self, result: JsonObject) -> None:
+        """Tell what became of telling the agent something."""
+        await self._ensure_turn()
+        told = {"name": CONTROL_TOOL, "phase": result["mode"], "result": result}
+        about = {"result": result}
+        await self.tell("toolProgress", about, envelope="tool.progress", payload=told)
 
     async def _answer(self, reaction: Reaction, heard: str) -> None:
         match reaction:
@@ -234,8 +241,9 @@ class TalkLine:
                 await self._call(CONTROL_TOOL, {"text": heard, "mode": mode})
             case Fail():
                 await self._started()
+                turn_id = self._turn_id
                 await self._end_turn("turn.ended", "failed")
-                await self._problem("response", AWAY)
+                await self._problem("response", AWAY, turn_id)
             case Limit():
                 await self._problem("stream", BUSY)
             case HangUp():
@@ -253,13 +261,11 @@ class TalkLine:
             for at in range(0, len(sound), FRAME_BYTES):
                 piece = sound[at : at + FRAME_BYTES]
                 size = {"byteLength": len(piece)}
-                audio = b64encode(piece).decode()
-                await self.tell(
-                    "audio", envelope="output.audio.delta", payload=size, audioBase64=audio
-                )
+                audio = {"audioBase64": b64encode(piece).decode()}
+                await self.tell("audio", audio, envelope="output.audio.delta", payload=size)
             self._mark += 1
             mark = {"markName": f"audio-{self._mark}"}
-            await self.tell("mark", envelope="output.audio.done", payload=mark, **mark)
+            await self.tell("mark", mark, envelope="output.audio.done", payload=mark)
             await asyncio.sleep(PER_CHARACTER * len(word) * self._brain.pace)
             if self._brain.is_held and not number:
                 await self._brain.released.wait()
@@ -267,19 +273,22 @@ class TalkLine:
         await self._end_turn("turn.ended", "completed")
 
     async def _call(self, name: str, args: JsonObject, **fields: object) -> None:
-        call = {"callId": f"call_{uuid.uuid4().hex[:16]}", "name": name}
+        call = {"callId": f"call_{uuid.uuid4().hex[:16]}", "name": name, "args": args}
         told = {"name": name, "args": args}
-        await self.tell("toolCall", envelope="tool.call", payload=told, **call, args=args, **fields)
+        await self.tell("toolCall", call | fields, envelope="tool.call", payload=told)
         if not fields:
             status = {"name": name, "status": WORKING}
             await self.tell(
-                "toolResult", envelope="tool.progress", payload=status, callId=call["callId"]
+                "toolResult",
+                {"callId": call["callId"]},
+                envelope="tool.progress",
+                payload=status,
             )
             await self._end_turn("turn.ended", "completed")
 
     async def _started(self) -> None:
         await self._ensure_turn()
-        await self.tell("responseStarted", turnId=self._turn_id)
+        await self.tell("responseStarted", {"turnId": self._turn_id})
 
     async def _stop(self) -> bool:
         """Stop the answer that is given; return whether there was one."""
@@ -297,7 +306,7 @@ class TalkLine:
         if self._turn_id is None:
             self._turn += 1
             self._turn_id = f"turn-{self._turn}"
-            await self.tell("inputAudio", envelope="turn.started", payload={}, byteLength=0)
+            await self.tell("inputAudio", {"byteLength": 0}, envelope="turn.started", payload={})
 
     async def _end_turn(self, kind: str, reason: str) -> None:
         await self.tell("audioDone", envelope=kind, payload={"reason": reason})
@@ -309,11 +318,11 @@ class TalkLine:
         kind = f"transcript.{end}" if is_user else f"output.text.{end}"
         payload = {"role": role, "text": text} if is_user else {"text": text}
         words = {"role": role, "text": text, "final": is_final}
-        await self.tell("transcript", envelope=kind, payload=payload, **words)
+        await self.tell("transcript", words, envelope=kind, payload=payload)
         if is_final:
             self._keep(role, text)
 
-    async def _problem(self, phase: str, message: str) -> None:
+    async def _problem(self, phase: str, message: str, turn_id: str | None = None) -> None:
         problem = {
             "message": message,
             "code": "realtime_unavailable",
@@ -322,13 +331,21 @@ class TalkLine:
             "transport": "gateway-relay",
             "phase": phase,
         }
-        await self.tell("error", envelope="session.error", payload=problem, **problem)
+        await self.tell(
+            "error", problem, envelope="session.error", payload=problem, turn_id=turn_id
+        )
 
     async def tell(
-        self, kind: str, *, envelope: str | None = None, payload: object = None, **fields: object
+        self,
+        kind: str,
+        fields: JsonObject | None = None,
+        *,
+        envelope: str | None = None,
+        payload: object = None,
+        turn_id: str | None = None,
     ) -> None:
-        """Tell the client of something, most of it in an envelope, too."""
-        told: JsonObject = {"relaySessionId": self.id, "type": kind} | fields
+        """Tell the client of something, most of it in an envelope, too; of this turn or that of now."""
+        told: JsonObject = {"relaySessionId": self.id, "type": kind} | (fields or {})
         if envelope is not None:
             self._seq += 1
             told["talkEvent"] = {
@@ -342,5 +359,7 @@ class TalkLine:
                 "seq": self._seq,
                 "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
                 "payload": payload,
-            } | ({} if self._turn_id is None else {"turnId": self._turn_id})
+            }
+            if turn := turn_id or self._turn_id:
+                told["talkEvent"]["turnId"] = turn
         await self._tell(told)

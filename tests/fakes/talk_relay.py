@@ -82,7 +82,11 @@ class TalkRelay:
     @property
     def open_lines(self) -> list[TalkLine]:
         """The sessions that go on."""
-        return [line for line in self.lines.values() if line.is_open]
+        return [
+            line
+            for line in self.lines.values()
+            if line.is_open and self._owners[line.id].socket.close_code is None
+        ]
 
     async def answer(self, request: Request) -> None:
         """Answer one request."""
@@ -225,8 +229,7 @@ class TalkRelay:
         if running and mode == "cancel":
             result |= {"aborted": True, "message": "Cancelled the active OpenClaw run."}
             self._abort_consults(line)
-        told = {"name": "openclaw_agent_control", "phase": mode, "result": result}
-        await line.tell("toolProgress", envelope="tool.progress", payload=told, result=result)
+        await line.steered(result)
         return result
 
     # --- the agent ---
