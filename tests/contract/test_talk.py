@@ -144,24 +144,36 @@ async def talking(
             await asyncio.wait_for(fetching, LIMIT)
 
 
-def starts_of(client: GatewayClient) -> Callable[[str], Awaitable[None]]:
-    """Listen to the runs that start from now on; return what waits for one of them."""
-    starts: set[str] = set()
+def runs_of(
+    client: GatewayClient, is_wanted: Callable[[GatewayEvent], bool]
+) -> Callable[[str], Awaitable[None]]:
+    """Listen to events of runs from now on; return what waits for such a one of a run."""
+    found: set[str] = set()
     news = asyncio.Event()
 
     def on_event(event: GatewayEvent) -> None:
-        if event.name == "agent" and event.payload["data"].get("phase") == "start":
-            starts.add(event.payload["runId"])
+        if event.name in ("agent", "chat") and is_wanted(event):
+            found.add(event.payload["runId"])
             news.set()
 
     async def wait(run_id: str) -> None:
         async with asyncio.timeout(LIMIT):
-            while run_id not in starts:
+            while run_id not in found:
                 news.clear()
                 await news.wait()
 
     client.subscribe_events(on_event)
     return wait
+
+
+def has_started(event: GatewayEvent) -> bool:
+    """Tell whether a run starts."""
+    return event.name == "agent" and event.payload["data"].get("phase") == "start"
+
+
+def is_aborted(event: GatewayEvent) -> bool:
+    """Tell whether a run was stopped."""
+    return event.name == "chat" and event.payload.get("state") == "aborted"
 
 
 @pytest.fixture
@@ -315,7 +327,7 @@ async def test_an_agent_at_work_is_told_things_and_stopped(
     server.provider.mind.teach("Do it slowly.", Consult())
     conversation.speak()
     call = await conversation.until_called()
-    started = starts_of(client)
+    started = runs_of(client, has_started)
     run_id = await conversation.session.consult(call.call_id, "MODEL:HANG 30")
     assert conversation.session.open_consults == (run_id,)
     await started(run_id)
@@ -343,6 +355,22 @@ async def test_a_consult_is_aborted(conversation: Conversation, server: Server) 
 
     assert conversation.of(ConsultEnded)[0].is_aborted
     assert not await conversation.session.abort_run(run_id)
+
+
+async def test_what_the_agent_does_ends_with_the_session(
+    client: GatewayClient, server: Server, session_key: str
+) -> None:
+    """To let it end, the session has to be kept open, which needs no sound."""
+    server.provider.mind.expect("Do it slowly.")
+    server.provider.mind.teach("Do it slowly.", Consult())
+    started, aborted = runs_of(client, has_started), runs_of(client, is_aborted)
+    async with talking(client, session_key) as conversation:
+        conversation.speak()
+        call = await conversation.until_called()
+        run_id = await conversation.session.consult(call.call_id, "MODEL:HANG 30")
+        await started(run_id)
+
+    await aborted(run_id)
 
 
 async def test_an_answer_is_cut_off_by_us(conversation: Conversation, server: Server) -> None:

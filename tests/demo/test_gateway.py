@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from demo import gateway as gateway_module
-from demo.gateway import GatewayProcess, gateway_config, merged, node_path
+from demo.gateway import GatewayProcess, gateway_config, merged, node_path, realtime_config
 from demo.process import StartError
 from demo.script import JsonObject
 
@@ -99,3 +99,19 @@ def test_the_packaged_node_comes_first(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_address_tells_whether_it_is_encrypted(tmp_path: Path, tls: bool, url: str) -> None:
     """Clients are given one address."""
     assert GatewayProcess(tmp_path, MODEL_URL, port=18790, tls=tls).url == url
+
+
+def test_it_talks_with_a_provider_on_this_computer() -> None:
+    """By the gateway's own relay; the agent is asked only where the model wants it."""
+    realtime = realtime_config("http://127.0.0.1:1234", voice="marin")["talk"]["realtime"]
+    assert (realtime["mode"], realtime["transport"]) == ("realtime", "gateway-relay")
+    provider = realtime["providers"][realtime["provider"]]
+    assert provider["azureEndpoint"] == "http://127.0.0.1:1234"
+    assert provider["speakerVoice"] == "marin"
+    assert "consultRouting" not in realtime
+
+
+def test_the_agent_may_be_asked_everything() -> None:
+    """Without the model wanting it."""
+    config = realtime_config("http://127.0.0.1:1234", routing="force-agent-consult")
+    assert config["talk"]["realtime"]["consultRouting"] == "force-agent-consult"
