@@ -17,6 +17,8 @@ from custom_components.openclaw_voice.gateway.errors import (
     TalkUnavailableError,
 )
 from custom_components.openclaw_voice.gateway.frames import GatewayEvent
+from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
+from custom_components.openclaw_voice.gateway.state import ClientState
 from custom_components.openclaw_voice.gateway.talk_items import (
     ASSISTANT,
     CONSULT_TOOL,
@@ -55,6 +57,7 @@ from demo.voice.speech_model import (
 )
 
 from .conftest import STATE_LIMIT, Server
+from .test_pairing import approved, with_token
 
 LIMIT: Final = 60.0
 """Seconds until something has happened in a session."""
@@ -525,3 +528,37 @@ async def test_nothing_is_said_before_a_response(conversation: Conversation) -> 
 
     kinds = [type(item) for item in conversation.items]
     assert kinds.index(TalkResponseStarted) < kinds.index(TalkAudio) < kinds.index(TalkAudioDone)
+
+
+async def test_a_paired_device_has_several_sessions_with_one_token(
+    server: Server, session_key: str
+) -> None:
+    """What was given at the pairing stays good: for each of them, and for the client afterwards."""
+    stranger = server.settings(url=server.remote_url, identity=DeviceIdentity.create())
+    async with server.client(stranger) as client:
+        paired = with_token(stranger, await approved(server, client))
+
+    async with server.client(paired) as client:
+        await client.wait_ready(STATE_LIMIT)
+        async with talking(client, session_key) as one, talking(client, f"{session_key}-2"):
+            one.speak()
+            await one.until_done()
+        assert client.snapshot.state is ClientState.READY
+        assert client.snapshot.reconnects == 0
+    async with server.client(paired) as client:
+        await client.wait_ready(STATE_LIMIT)
+
+
+async def test_a_gateway_that_is_killed(
+    client: GatewayClient, server: Server, session_key: str
+) -> None:
+    """The session is lost; when the gateway is back, a new one can be had."""
+    async with talking(client, session_key) as lost:
+        await server.restart()
+        await lost.until(lambda: lost.has_ended)
+    assert isinstance(lost.error, ConnectionLostError)
+
+    await client.wait_ready(STATE_LIMIT)
+    async with talking(client, session_key) as found:
+        found.speak()
+        await found.until_done()
