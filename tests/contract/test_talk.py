@@ -22,6 +22,7 @@ from custom_components.openclaw_voice.gateway.state import ClientState
 from custom_components.openclaw_voice.gateway.talk_items import (
     ASSISTANT,
     CONSULT_TOOL,
+    CONTINUITY_RESET,
     CONTROL_TOOL,
     TALK_RATE,
     USER,
@@ -442,7 +443,7 @@ async def test_a_provider_that_hangs_up_comes_back(
     server.provider.mind.teach("Drop the line.", HangUp())
     conversation.speak()
     await conversation.until(
-        lambda: "session.continuity.reset" in [each.reason for each in conversation.of(TalkClear)]
+        lambda: CONTINUITY_RESET in [each.reason for each in conversation.of(TalkClear)]
     )
 
     conversation.speak(pause=2.0)

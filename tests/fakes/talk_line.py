@@ -55,6 +55,9 @@ class Brain:
     is_silent: bool = False
     """It never says that it is ready."""
 
+    lifetime: float = 1800.0
+    """Seconds after which a session ends, as it is told at its beginning."""
+
     is_held: bool = False
     """An answer stops after its first word, until it is cut off or `released` is set."""
 
@@ -128,7 +131,7 @@ class TalkLine:
             },
             "model": model,
             "voice": params.get("voice", "cedar"),
-            "expiresAt": round(datetime.now(UTC).timestamp()) + 1800,
+            "expiresAt": round(datetime.now(UTC).timestamp() + self._brain.lifetime),
             "sessionId": self.id,
             "voiceSessionId": self.id,
             "mode": "realtime",

@@ -24,6 +24,12 @@ CONTROL_TOOL: Final = "openclaw_agent_control"
 USER: Final = "user"
 ASSISTANT: Final = "assistant"
 
+BARGE_IN: Final = "barge-in"
+"""Why something is not to be heard any more: somebody speaks."""
+
+CONTINUITY_RESET: Final = "session.continuity.reset"
+"""The same: the provider hung up, and the turn is lost. The gateway connects again by itself."""
+
 _LANGUAGE: Final = re.compile(r"([a-z]{2})(?:[-_].*)?", re.IGNORECASE)
 
 
@@ -196,6 +202,8 @@ class TalkClear:
     """What waits to be played must not be heard any more. Comes also when nothing waits."""
 
     reason: str | None = None
+    """The gateway's word: `BARGE_IN`, `CONTINUITY_RESET`, or what `cancel_output` was given."""
+
     turn_id: str | None = None
 
 

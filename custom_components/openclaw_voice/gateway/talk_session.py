@@ -21,6 +21,7 @@ from .errors import (
 from .frames import GatewayEvent, JsonObject, as_text, whole_characters
 from .models import ConnectionSettings
 from .talk_items import (
+    BARGE_IN,
     CONSULT_TOOL,
     CancelStatus,
     SteerMode,
@@ -190,7 +191,7 @@ class TalkSession:
             self._outgoing.acknowledge(mark)
 
     async def cancel_output(
-        self, turn_id: str | None = None, reason: str = "barge-in"
+        self, turn_id: str | None = None, reason: str = BARGE_IN
     ) -> CancelStatus:
         """Stop the answer that is being given, of this turn or of any."""
         params: JsonObject = {"reason": reason}
