@@ -42,6 +42,9 @@ type Speak = Callable[[str], Awaitable[bytes]]
 PIECE: Final = 0.2
 """Seconds of sound in one event."""
 
+HELD_AFTER: Final = 5
+"""Pieces of sound of an answer that is held: enough for the gateway to take it for heard."""
+
 SPEED: Final = 8.0
 """How many times faster than it is heard the sound of an answer is made."""
 
@@ -78,6 +81,9 @@ class SpeechModel:
 
     thinking: float = 0.05
     """Seconds from the words to the first sound."""
+
+    holds: bool = False
+    """Long answers that begin now stop after `HELD_AFTER` pieces of sound, until they are cut off."""
 
     mind: Mind = field(default_factory=Mind)
     configurations: deque[JsonObject] = field(default_factory=lambda: deque(maxlen=KEPT))
@@ -327,6 +333,7 @@ class ProviderSession:
         self, text: str, samples: bytes, where: JsonObject, turn: ProviderTurn
     ) -> None:
         """Send words and sound side by side, faster than they are heard."""
+        is_held = self._model.holds
         size = round(PIECE * RATE) * WIDTH
         pieces = [samples[at : at + size] for at in range(0, len(samples), size)]
         words = text.split(" ")
@@ -341,6 +348,8 @@ class ProviderSession:
             await self._send("response.output_audio.delta", **where, delta=sound)
             if turn.first_sound_at is None:
                 turn.first_sound_at = time.monotonic()
+            if is_held and number + 1 == HELD_AFTER:
+                await asyncio.Event().wait()
             await asyncio.sleep(PIECE / self._model.speed)
 
     async def _refuse(self, message: str, event: JsonObject) -> None:

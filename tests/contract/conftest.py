@@ -42,6 +42,9 @@ class SpeechProvider:
     let_in: Callable[[bool], None]
     """Whether it takes the key of the gateway."""
 
+    hold: Callable[[bool], None]
+    """Whether long answers that begin from now on stop in the middle, until they are cut off."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
@@ -130,6 +133,9 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
         def let_in(is_let_in: bool) -> None:
             gateway.talk.brain.lets_in = is_let_in
 
+        def hold(is_held: bool) -> None:
+            gateway.talk.brain.is_held = is_held
+
         yield Server(
             url=gateway.url,
             remote_url=remote.url,
@@ -140,7 +146,7 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
             remove=remote.remove,
             setup_code=setup_code,
             restart=gateway.restart,
-            provider=SpeechProvider(mind=gateway.talk.brain.mind, let_in=let_in),
+            provider=SpeechProvider(mind=gateway.talk.brain.mind, let_in=let_in, hold=hold),
         )
 
 
@@ -172,8 +178,12 @@ async def real_server(
     def let_in(is_let_in: bool) -> None:
         realtime_provider.lets_in = is_let_in
 
+    def hold(is_held: bool) -> None:
+        realtime_provider.model.holds = is_held
+
     realtime_provider.model.mind.forget()
     let_in(True)
+    hold(False)
     url = f"ws://127.0.0.1:{real_gateway.port}"
     owner = ConnectionSettings(
         url=url,
@@ -194,7 +204,7 @@ async def real_server(
             remove=remove,
             setup_code=setup_code,
             restart=restart,
-            provider=SpeechProvider(mind=realtime_provider.model.mind, let_in=let_in),
+            provider=SpeechProvider(mind=realtime_provider.model.mind, let_in=let_in, hold=hold),
         )
 
 

@@ -381,15 +381,17 @@ async def test_an_answer_is_cut_off_by_us(conversation: Conversation, server: Se
     """Only the one that is named, if one is; and nothing is cut off where nothing is said."""
     server.provider.mind.expect("Tell me a story.", "And now?")
     server.provider.mind.teach("Tell me a story.", Say(text=LONG))
+    server.provider.hold(True)
     session = conversation.session
     assert await session.cancel_output() is CancelStatus.IDLE
     conversation.speak()
-    await conversation.until(lambda: len(conversation.of(TalkMark)) > 2)
+    await conversation.until(lambda: conversation.of(TalkMark))
     turn_id = conversation.of(TalkAudio)[-1].turn_id
 
     assert await session.cancel_output("turn-999") is CancelStatus.STALE
     before = len(conversation.of(TalkClear))
     assert await session.cancel_output(turn_id) is CancelStatus.APPLIED
+    server.provider.hold(False)
 
     await conversation.until(lambda: len(conversation.of(TalkClear)) > before)
     assert conversation.of(TalkClear)[-1].turn_id == turn_id
@@ -402,8 +404,10 @@ async def test_an_answer_is_cut_off_by_speech(conversation: Conversation, server
     """The provider hears it; what waits to be played must not be heard any more."""
     server.provider.mind.expect("Tell me a story.", "Stop.")
     server.provider.mind.teach("Tell me a story.", Say(text=LONG))
+    server.provider.hold(True)
     conversation.speak()
-    await conversation.until(lambda: len(conversation.of(TalkMark)) > 2)
+    await conversation.until(lambda: conversation.of(TalkMark))
+    server.provider.hold(False)
     turn_id = conversation.of(TalkAudio)[-1].turn_id
     before = len(conversation.of(TalkClear))
 

@@ -59,7 +59,7 @@ class Brain:
     """Seconds after which a session ends, as it is told at its beginning."""
 
     is_held: bool = False
-    """An answer stops after its first word, until it is cut off or `released` is set."""
+    """Answers that begin now stop after a word, until they are cut off or `released` is set."""
 
     released: asyncio.Event = field(default_factory=asyncio.Event)
     pace: float = 0.0
@@ -257,6 +257,7 @@ class TalkLine:
                 assert_never(reaction)
 
     async def _say(self, text: str) -> None:
+        is_held = self._brain.is_held
         await self._started()
         for number, word in enumerate(text.split()):
             await self._transcript("assistant", f"{word} ", is_final=False)
@@ -270,7 +271,7 @@ class TalkLine:
             mark = {"markName": f"audio-{self._mark}"}
             await self.tell("mark", mark, envelope="output.audio.done", payload=mark)
             await asyncio.sleep(PER_CHARACTER * len(word) * self._brain.pace)
-            if self._brain.is_held and not number:
+            if is_held and not number:
                 await self._brain.released.wait()
         await self._transcript("assistant", text, is_final=True)
         await self._end_turn("turn.ended", "completed")

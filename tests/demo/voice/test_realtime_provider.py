@@ -17,6 +17,7 @@ from demo.voice import realtime_provider as provider_module
 from demo.voice.hearing import Recogniser
 from demo.voice.likeness import share_heard
 from demo.voice.programs import USER_VOICE, resampled, speak
+from demo.voice.provider_session import HELD_AFTER
 from demo.voice.realtime_provider import RealtimeProvider
 from demo.voice.sound import Sound
 from demo.voice.speech_model import (
@@ -244,6 +245,22 @@ async def test_an_answer_is_cut_off(provider: RealtimeProvider, caller: Caller) 
     response = await caller.until_done()
     assert response["status_details"]["reason"] == "turn_detected"
     assert [turn.is_cancelled for turn in provider.model.turns] == [True, False, True]
+
+
+async def test_an_answer_that_is_held_ends_when_it_is_cut_off(
+    provider: RealtimeProvider, caller: Caller
+) -> None:
+    """However slow whoever cuts it off."""
+    provider.model.mind.teach("Hello.", Say(text=LONG))
+    provider.model.holds = True
+    await caller.speak()
+    for _ in range(HELD_AFTER):
+        await caller.until("response.output_audio.delta")
+
+    await caller.send("response.cancel")
+
+    assert (await caller.until_done())["status"] == "cancelled"
+    assert len(caller.of("response.output_audio.delta")) == HELD_AFTER
 
 
 async def test_an_answer_goes_on_when_nobody_is_to_interrupt(
