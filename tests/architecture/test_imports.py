@@ -20,6 +20,7 @@ PURE = [
     ROOT / "assist" / "patient.py",
     ROOT / "assist" / "question.py",
     ROOT / "assist" / "run_limit.py",
+    ROOT / "assist" / "spoken_answer.py",
     ROOT / "assist" / "structured.py",
     ROOT / "assist" / "task_errors.py",
     ROOT / "assist" / "timings.py",

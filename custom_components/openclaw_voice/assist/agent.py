@@ -26,6 +26,7 @@ from .options import AgentOptions
 from .question import Question
 from .scope import session_scope
 from .session_key import SessionScope
+from .spoken_answer import AskedBack
 from .timings import NO_TIMES, Timings
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ class Agent:
         self.subentry_id: Final = subentry_id
         self.agent_id: Final = agent_id
         self.follow_ups: Final = FollowUps()
+        self.asked_back: Final = AskedBack()
         self.turns = 0
         """Turns so far."""
 
