@@ -262,6 +262,7 @@ def test_a_question_brings_its_parts() -> None:
                     "options": ["Kitchen", "Bath"],
                     "takes_other": True,
                     "is_multiple": False,
+                    "is_secret": False,
                 },
                 {
                     "id": "days",
@@ -270,6 +271,7 @@ def test_a_question_brings_its_parts() -> None:
                     "options": ["Mon", "Tue"],
                     "takes_other": False,
                     "is_multiple": True,
+                    "is_secret": False,
                 },
             ],
             "expires": "2026-11-20T10:17:40.708000+00:00",

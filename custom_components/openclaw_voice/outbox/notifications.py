@@ -341,6 +341,7 @@ def _part(part: QuestionPart) -> dict[str, object]:
         "options": list(part.options),
         "takes_other": part.takes_other,
         "is_multiple": part.is_multiple,
+        "is_secret": part.is_secret,
     }
 
 
