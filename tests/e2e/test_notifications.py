@@ -96,6 +96,22 @@ async def test_an_agent_that_is_woken_tells_all_it_has_to_say(
     assert event["session"] == "agent:main:main"
 
 
+async def test_an_agent_that_looks_around_by_itself_is_heard(
+    owner: Administrator, seen: Told
+) -> None:
+    """A scheduled heartbeat, on a gateway without any messenger."""
+    word, fence = new_word(), new_word()
+
+    async with owner.heartbeats(f"MODEL:SAY {word}"):
+        await owner.run_heartbeat()
+    await owner.run_job("Fence", f"MODEL:SAY {fence}")
+
+    event = await seen.of_kind("heartbeat", word)
+    assert (event["message"], event["agent"]) == (word, "main")
+    await seen.of_kind("job_finished", fence)
+    assert [told["kind"] for told in seen.events] == ["heartbeat", "job_finished"]
+
+
 async def test_an_agent_is_woken_by_an_action(
     client: HomeAssistantClient, agent: Agent, seen: Told
 ) -> None:
