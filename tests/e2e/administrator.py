@@ -45,7 +45,7 @@ class _Feed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """A client of the gateway on the same computer, with a device of its own."""
+    """A client of the gateway on the same computer."""
 
     connection: Connection
     feed: _Feed
@@ -53,13 +53,17 @@ class Operator:
     @classmethod
     @asynccontextmanager
     async def connect(
-        cls, gateway: GatewayProcess, *, scopes: tuple[str, ...] = DEFAULT_SCOPES
+        cls,
+        gateway: GatewayProcess,
+        *,
+        scopes: tuple[str, ...] = DEFAULT_SCOPES,
+        identity: DeviceIdentity | None = None,
     ) -> AsyncGenerator[Self]:
-        """Connect while the block lasts."""
+        """Connect while the block lasts, with a new device unless one is given."""
         settings = ConnectionSettings(
             url=f"ws://127.0.0.1:{gateway.port}",
             credentials=Credentials(secret=gateway.token),
-            identity=DeviceIdentity.create(),
+            identity=identity or DeviceIdentity.create(),
             client_version="0.1.0",
             scopes=scopes,
             required_scopes=scopes,

@@ -8,6 +8,8 @@ import uuid
 
 import pytest
 
+from custom_components.openclaw_voice.const import CONF_PRIVATE_KEY
+from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
 from demo.client import HomeAssistantClient, HomeAssistantError, JsonObject
 from demo.gateway import GatewayProcess
 from demo.home_assistant import DOMAIN, HomeAssistantProcess
@@ -125,9 +127,7 @@ async def test_a_command_runs_after_somebody_allowed_it(
     await decide(client, facts["approval_id"], "allow-once")
 
     assert word in await turns.answer(turn)
-    resolved = await seen.of_kind("approval_resolved")
-    assert resolved["data"]["approval_id"] == facts["approval_id"]
-    assert resolved["data"]["decision"] == "allow-once"
+    assert (await resolved(seen, facts["approval_id"]))["decision"] == "allow-once"
     assert await waiting(client, guard) == []
 
 
@@ -168,7 +168,7 @@ async def test_an_approval_is_still_there_after_the_connection_was_lost(
         assert await waiting(other, guard) == [asked["approval_id"]]
         await decide(other, asked["approval_id"], "allow-once")
 
-    await seen.of_kind("approval_resolved")
+    await resolved(seen, asked["approval_id"])
     kinds = [
         event["kind"]
         for event in seen.events
@@ -176,6 +176,64 @@ async def test_an_approval_is_still_there_after_the_connection_was_lost(
     ]
     assert kinds == ["approval_requested", "approval_resolved"]
     assert word in await turns.answer(turn)
+
+
+@pytest.fixture
+async def plugin(
+    real_gateway: GatewayProcess, real_home_assistant: HomeAssistantProcess, agent: Agent
+) -> AsyncGenerator[Operator]:
+    """Return who asks for what a plugin wants to do: the device of Home Assistant, which alone is asked then."""
+    stored = real_home_assistant.folder / ".storage" / "core.config_entries"
+    entries = json.loads(stored.read_text())["data"]["entries"]
+    (data,) = [entry["data"] for entry in entries if entry["entry_id"] == agent.entry_id]
+    identity = DeviceIdentity.from_private_key(data[CONF_PRIVATE_KEY])
+    async with Operator.connect(real_gateway, identity=identity) as plugin:
+        yield plugin
+
+
+async def test_a_plugin_asks_before_it_acts(
+    client: HomeAssistantClient, agent: Agent, plugin: Operator, seen: Told
+) -> None:
+    """What it wants to do is told and allowed; what nobody decides in time is over."""
+    word = new_word()
+    wish = {
+        "title": f"Unlock the {word} door",
+        "description": f"lock.unlock lock.{word}",
+        "severity": "critical",
+        "agentId": "main",
+        "twoPhase": True,
+    }
+
+    await plugin.call("plugin.approval.request", timeoutMs=60_000, **wish)
+    asked = await seen.of_kind("approval_requested", word)
+    facts = asked["data"]
+    assert (facts["approval_kind"], facts["severity"]) == ("plugin", "critical")
+    assert await waiting(client, agent) == [facts["approval_id"]]
+    await decide(client, facts["approval_id"], "allow-once")
+    assert (await resolved(seen, facts["approval_id"]))["decision"] == "allow-once"
+
+    await plugin.call("plugin.approval.request", timeoutMs=1_000, **wish)
+    expired = await seen.wait_for(
+        lambda event: (
+            event["kind"] == "approval_resolved"
+            and event["data"]["approval_id"] != facts["approval_id"]
+        )
+    )
+    assert expired["data"]["resolved_by"] is None
+    assert await waiting(client, agent) == []
+    with pytest.raises(HomeAssistantError, match="no such approval waiting"):
+        await decide(client, expired["data"]["approval_id"], "allow-once")
+
+
+async def resolved(seen: Told, approval_id: str) -> JsonObject:
+    """Return what became of an approval."""
+    event = await seen.wait_for(
+        lambda event: (
+            event["kind"] == "approval_resolved" and event["data"]["approval_id"] == approval_id
+        )
+    )
+    data: JsonObject = event["data"]
+    return data
 
 
 async def test_a_question_is_answered(
