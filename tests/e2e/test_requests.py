@@ -17,7 +17,7 @@ from demo.stage import Agent
 
 from .administrator import Administrator, Operator, administrator
 from .aloud import LateAnswers, act, new_word
-from .subentry_flow import Options, add_agent
+from .subentry_flow import Options, add_agent, eventually
 from .told import Told, told
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -184,9 +184,16 @@ async def plugin(
 ) -> AsyncGenerator[Operator]:
     """Return who asks for what a plugin wants to do: the device of Home Assistant, which alone is asked then."""
     stored = real_home_assistant.folder / ".storage" / "core.config_entries"
-    entries = json.loads(stored.read_text())["data"]["entries"]
-    (data,) = [entry["data"] for entry in entries if entry["entry_id"] == agent.entry_id]
-    identity = DeviceIdentity.from_private_key(data[CONF_PRIVATE_KEY])
+
+    def found() -> list[JsonObject]:
+        entries = json.loads(stored.read_text())["data"]["entries"]
+        return [entry["data"] for entry in entries if entry["entry_id"] == agent.entry_id]
+
+    async def is_stored() -> bool:
+        return bool(found())
+
+    await eventually(is_stored)
+    identity = DeviceIdentity.from_private_key(found()[0][CONF_PRIVATE_KEY])
     async with Operator.connect(real_gateway, identity=identity) as plugin:
         yield plugin
 
