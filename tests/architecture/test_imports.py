@@ -25,6 +25,7 @@ PURE = [
     ROOT / "assist" / "task_errors.py",
     ROOT / "assist" / "timings.py",
     *sorted((ROOT / "assist").glob("command*.py")),
+    *sorted((ROOT / "assist").glob("consent*.py")),
     *sorted((ROOT / "assist" / "speech").glob("*.py")),
     ROOT / "outbox" / "late_answer.py",
     ROOT / "outbox" / "notification.py",
