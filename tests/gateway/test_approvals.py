@@ -10,6 +10,7 @@ from custom_components.openclaw_voice.gateway.approvals import (
     APPROVAL_REQUESTED,
     APPROVAL_RESOLVED,
     MAX_COMMAND,
+    MAX_TITLE,
     Approval,
     ApprovalKind,
     ApprovalResolved,
@@ -143,6 +144,39 @@ def test_what_a_mask_may_hide_is_told() -> None:
     assert "rm" not in masked.command
     assert masked.is_cut
     assert exec_approval(command="a " * (MAX_COMMAND // 2 - 3) + "key=a").is_cut
+
+
+@pytest.mark.parametrize(
+    "command", [None, "", ["rm", "-r", "/"], {"argv": ["rm"]}, " \n", "l\ud83ds"]
+)
+def test_a_command_that_cannot_be_read_is_not_shown_whole(command: object) -> None:
+    """A newer gateway may write it in another way; nobody must allow what is not shown."""
+    assert exec_approval(command=command).is_cut
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_cut"),
+    [
+        ({}, False),
+        ({"description": None, "detail": ""}, False),
+        ({"title": None}, False),
+        ({"title": None, "description": None, "detail": None}, True),
+        ({"title": "Unlock " + "a " * 100 + "b"}, True),
+        ({"title": "Use password: x and unlock"}, True),
+        ({"title": ["Unlock"]}, True),
+        ({"description": {"text": "lock.unlock"}}, True),
+        ({"detail": ["Somebody rang."]}, True),
+    ],
+)
+def test_what_a_plugin_wants_is_title_and_description(
+    changed: dict[str, object], is_cut: bool
+) -> None:
+    """Either may be missing, neither may be shown in part."""
+    request = PLUGIN["request"] | changed
+    approval = Approval.from_payload(ApprovalKind.PLUGIN, PLUGIN | {"request": request})
+    assert approval is not None
+    assert approval.is_cut is is_cut
+    assert len(approval.title) <= MAX_TITLE
 
 
 def test_signs_that_hide_others_are_shown() -> None:
