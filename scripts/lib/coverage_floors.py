@@ -60,6 +60,7 @@ FLOORS = (
     ("outbox/reply.py", 100),
     ("outbox/satellite_queue.py", 100),
     ("outbox/spoken_approval.py", 100),
+    ("outbox/unsaid.py", 100),
     ("outbox/watch.py", 100),
     ("outbox/wording.py", 100),
     ("realtime/endpoint.py", 95),

@@ -36,6 +36,7 @@ PURE = [
     ROOT / "outbox" / "quiet_hours.py",
     ROOT / "outbox" / "replies.py",
     ROOT / "outbox" / "reply.py",
+    ROOT / "outbox" / "unsaid.py",
     ROOT / "outbox" / "wording.py",
     ROOT / "flow_input.py",
     ROOT / "gateway_url.py",
