@@ -99,10 +99,15 @@ class Operator:
                         return event.payload
                 await self.feed.changed.wait()
 
-    async def chat(self, session_key: str, text: str) -> str:
-        """Say something in a session of one's own, and return what the agent answers."""
+    async def begin(self, session_key: str, text: str) -> str:
+        """Say something in a session, and return what names the run."""
         run_id = str(uuid.uuid4())
         await self.call("chat.send", sessionKey=session_key, message=text, idempotencyKey=run_id)
+        return run_id
+
+    async def chat(self, session_key: str, text: str) -> str:
+        """Say something in a session, and return what the agent answers."""
+        run_id = await self.begin(session_key, text)
         final = await self.until(
             "chat", lambda payload: payload["runId"] == run_id and payload["state"] == "final"
         )

@@ -11,14 +11,15 @@ import pytest
 from demo.client import HomeAssistantClient, JsonObject
 from demo.gateway import GatewayProcess
 from demo.home_assistant import HomeAssistantProcess
+from demo.model_server import ModelServer
 from demo.stage import Agent
 
 from .administrator import Administrator, Operator, administrator
-from .aloud import act, new_word
+from .aloud import act, new_word, wait_until_asked
 from .subentry_flow import Options
 from .told import Told, event_entities, told
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 PREVIEW = 200
 """Characters of a heartbeat that the gateway pushes."""
@@ -161,7 +162,7 @@ async def test_conversations_of_others_are_nobody_elses(
     agent: Agent,
     seen: Told,
 ) -> None:
-    """Neither a chat of somebody at the gateway nor a session of another Home Assistant."""
+    """A chat of somebody at the gateway, also where we talk, or a session of another Home Assistant."""
     ours, fence, secret = await new_session(client, agent), new_word(), new_word()
     theirs = [
         f"agent:main:chat:{uuid.uuid4().hex}",
@@ -171,6 +172,7 @@ async def test_conversations_of_others_are_nobody_elses(
         for session in theirs:
             assert await other.chat(session, f"MODEL:SAY {secret}") == secret
             await owner.inject(session, secret, label=secret)
+        assert await other.chat(ours, f"MODEL:SAY {secret}") == secret
 
     await owner.inject(ours, fence)
 
@@ -250,6 +252,28 @@ async def test_what_an_agent_says_besides_its_answer_is_told(
     assert (event["message"], event["session"]) == (f"By the way, {word}.", response["session_key"])
     assert event["data"]["run_id"] == response["run_id"]
     assert word not in response["answer"]
+
+
+async def test_a_turn_that_the_gateway_goes_on_with_is_told_when_nobody_waits_for_it(
+    client: HomeAssistantClient,
+    real_gateway: GatewayProcess,
+    agent: Agent,
+    model_server: ModelServer,
+    seen: Told,
+) -> None:
+    """After it was killed: whoever asked in a session of ours is gone."""
+    session, word = await new_session(client, agent), new_word()
+    question = f"MODEL:HOLD {word}"
+    async with Operator.connect(real_gateway) as other:
+        await other.begin(session, question)
+        await wait_until_asked(model_server, question)
+        real_gateway.kill()
+
+    await real_gateway.start()
+    model_server.release(word)
+
+    event = await seen.of_kind("message", word, limit=STARTED_LIMIT)
+    assert (event["message"], event["session"]) == (word, session)
 
 
 async def test_the_gateway_says_that_it_stops(
