@@ -342,6 +342,15 @@ def test_a_row_without_a_time_is_old() -> None:
     assert message.at.year == 1970
 
 
+@pytest.mark.parametrize("odd", [[], {}, [[]], 7, None], ids=str)
+def test_odd_rows_break_nothing(odd: object) -> None:
+    """What comes besides them is found all the same."""
+    prompt = prompt_row("run-0") | {"provenance": {"kind": odd, "sourceTool": odd}}
+    answer = said_row("run-2", "Two.") | {"stopReason": odd, "model": odd, "openclawAbort": odd}
+
+    assert texts(prompt, answer, said_row("run-1", "One."), hasMore=False) == ["One."]
+
+
 @given(JSON_OBJECTS, JSON_OBJECTS)
 def test_no_frame_breaks_the_readers(first: JsonObject, second: JsonObject) -> None:
     """Any object may come."""

@@ -198,7 +198,7 @@ class _HistoryReader:
         run = self._run(run_id)
         run.is_unclear = False
         self._begins_job = provenance.get("sourceTool") == CRON
-        if provenance.get("kind") not in _OF_GATEWAY:
+        if as_text(provenance.get("kind")) not in _OF_GATEWAY:
             run.is_asked = True
         elif provenance.get("sourceTool") == RESTART_RECOVERY and before is not None:
             # It goes on with the turn that was interrupted.
@@ -230,7 +230,7 @@ class _HistoryReader:
             text = SEPARATOR.join(text for text in texts if text)
             message = replace(message, text=text, links=tuple(links))
         run.message = message
-        run.has_ended = run.has_ended or row.get("stopReason") in _ENDED
+        run.has_ended = run.has_ended or as_text(row.get("stopReason")) in _ENDED
         if row.get("openclawAbort"):
             # Somebody did not want to hear the rest.
             run.is_asked = True
