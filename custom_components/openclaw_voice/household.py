@@ -74,7 +74,9 @@ class Household:
             speak=self._async_speak,
             texts=lambda language: async_texts(hass, language, "common"),
             agent_name=self._name_of_agent,
+            unsaid=self.notifier.unsaid,
         )
+        self.notifier.remind = self.announcer.async_remind
         self.announcer.ask_approval = SpokenApproval(
             hass,
             self.requests,
@@ -143,6 +145,7 @@ class Household:
         await self.outbox.async_stop()
         await self.notifier.async_stop()
         await self.announcer.async_stop()
+        await self.notifier.async_save()
         self.requests.async_stop()
         await self.memory.async_stop()
 

@@ -1,7 +1,7 @@
 """Looks for what happened while nobody listened: what is to be surfaced, in order of time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 import logging
@@ -42,6 +42,9 @@ MAX_SESSIONS: Final = 20
 MAX_MESSAGES: Final = 100
 """Messages of one conversation, the newest ones."""
 
+MARGIN: Final = timedelta(minutes=1)
+"""From so long before what is looked for: a history may have other times than what was told live."""
+
 MAX_REQUESTS: Final = 100
 """Approvals and questions each, the newest ones."""
 
@@ -67,6 +70,11 @@ class _Search:
     agent_ids: Sequence[str]
     heartbeats: Sequence[datetime]
     found: list[Notification | None] = field(default_factory=list)
+    """What has happened."""
+
+    waiting: list[Notification] = field(default_factory=list)
+    """What waits for people, since whenever."""
+
     is_complete: bool = True
 
     async def run(self) -> None:
@@ -109,11 +117,11 @@ class _Search:
 
     async def _approvals(self) -> None:
         approvals = await self.client.approvals.list()
-        self.found += [of_approval(approval) for approval in approvals[-MAX_REQUESTS:]]
+        self.waiting += [of_approval(approval) for approval in approvals[-MAX_REQUESTS:]]
 
     async def _questions(self) -> None:
         questions = await self.client.questions.list()
-        self.found += [of_question(question) for question in questions[-MAX_REQUESTS:]]
+        self.waiting += [of_question(question) for question in questions[-MAX_REQUESTS:]]
 
     async def _heartbeat(self) -> None:
         heartbeat = await self.client.heartbeat.last()
@@ -141,6 +149,7 @@ async def async_missed(
     is_ours: Callable[[str], bool],
     agent_ids: Sequence[str],
     heartbeats: Sequence[datetime] = (),
+    unsaid: Mapping[str, datetime],
 ) -> Missed:
     """Ask the gateway for what can have been missed.
 
@@ -151,20 +160,27 @@ async def async_missed(
         is_ours: Whether a session, by its key, belongs to this Home Assistant.
         agent_ids: Whose heartbeats are completed.
         heartbeats: When those ended (UTC) that were surfaced already.
+        unsaid: What was surfaced and is looked for all the same: when it happened (UTC), by id.
     """
     search = _Search(
-        client=client, since=since, is_ours=is_ours, agent_ids=agent_ids, heartbeats=heartbeats
+        client=client,
+        since=min((since, *(time - MARGIN for time in unsaid.values()))),
+        is_ours=is_ours,
+        agent_ids=agent_ids,
+        heartbeats=heartbeats,
     )
     await search.run()
-    found = {
-        notification.id: notification
-        for notification in search.found
-        if notification is not None
-        and notification.time > floor
-        and is_for_us(notification, is_ours)
+    # What it has seen between the two times, because it had to look further back, is known.
+    new = [each for each in search.found if each is not None and each.time > since]
+    found = {each.id: each for each in (*new, *search.waiting) if each.time > floor}
+    found |= {
+        each.id: each
+        for each in (*search.found, *search.waiting)
+        if each is not None and each.id in unsaid
     }
+    for_us = [each for each in found.values() if is_for_us(each, is_ours)]
     return Missed(
-        notifications=tuple(sorted(found.values(), key=lambda notification: notification.time)),
+        notifications=tuple(sorted(for_us, key=lambda notification: notification.time)),
         is_complete=search.is_complete,
     )
 

@@ -27,6 +27,7 @@ from .missed import async_missed, async_with_full_text
 from .notification import Notification, NotificationKind, event_data
 from .notifications import TABLE, Arrival, asked_by, is_for_us, of_asked, of_message, of_update
 from .surfaced import FOUND_AGAIN, Surfaced
+from .unsaid import Reminder, Unsaid
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -96,6 +97,9 @@ class Notifier:
         self.counts: Counter[str] = Counter()
         """How much was surfaced, by kind, and what happened besides, since the start."""
 
+        self.remind: Callable[[Notification, Reminder], None] | None = None
+        """Takes what was surfaced before the start, and is still to be said."""
+
         self._hass = hass
         self._entry = entry
         self._client = client
@@ -121,6 +125,11 @@ class Notifier:
         """Number of the last event of this connection."""
 
         self._worker: asyncio.Task[None] | None = None
+
+    @property
+    def unsaid(self) -> Unsaid:
+        """What satellites have still to say; stored with what was surfaced."""
+        return self._surfaced.unsaid
 
     async def async_start(self) -> None:
         """Collect from now on what happens; what was missed since the last time comes first."""
@@ -158,7 +167,7 @@ class Notifier:
             self._endings.append(async_at_started(self._hass, wait))
 
     async def async_stop(self) -> None:
-        """Surface no more, and write what was surfaced. Idempotent."""
+        """Surface no more. Idempotent; `async_save` is the last that is to be done."""
         endings, self._endings = self._endings, []
         later, self._later = self._later, None
         for end in (*endings, *filter(None, (later,))):
@@ -170,6 +179,9 @@ class Notifier:
         await asyncio.wait({worker})
         if self._is_released.is_set():
             self._surface_what_cannot_be_found()
+
+    async def async_save(self) -> None:
+        """Write what was surfaced, and what of it is unsaid: whoever says it has stopped."""
         await self._surfaced.async_save()
 
     @callback
@@ -189,6 +201,7 @@ class Notifier:
             "counts": dict(self.counts),
             "remembered": len(self._surfaced),
             "waiting": len(self._waiting),
+            "unsaid": len(self.unsaid),
             "is_released": self._is_released.is_set(),
             "is_complete": self._is_complete,
             "missing_since": self._surfaced.since,
@@ -318,15 +331,18 @@ class Notifier:
             is_ours=self._is_ours,
             agent_ids=self._agent_ids(),
             heartbeats=self._surfaced.heartbeats,
+            unsaid=self.unsaid.look_for(dt_util.utcnow()),
         )
         for notification in missed.notifications:
-            self._surface(notification)
+            self._surface_found(notification)
             await asyncio.sleep(0)
         hello = self._client.snapshot.hello
         if hello is not None and hello.update is not None:
-            self._surface(of_update(hello.update, dt_util.utcnow()))
+            self._surface_found(of_update(hello.update, dt_util.utcnow()))
         self._is_complete = missed.is_complete
-        if not missed.is_complete:
+        if missed.is_complete:
+            self.unsaid.give_up()
+        else:
             self.counts["incomplete_searches"] += 1
             self._search_later()
 
@@ -353,10 +369,20 @@ class Notifier:
         self._waiting.clear()
 
     @callback
+    def _surface_found(self, notification: Notification) -> None:
+        """Surface what was found, or have it said that was not said before the start."""
+        reminder = self.unsaid.take(notification.id)
+        if reminder is None:
+            self._surface(notification)
+            return
+        self._note_question(notification)
+        if self.remind is not None:
+            self.remind(notification, reminder)
+
+    @callback
     def _surface(self, notification: Notification) -> None:
         """Tell Home Assistant, unless it was told before."""
-        if notification.kind is NotificationKind.QUESTION_ASKED:
-            self._remember_question(notification)
+        self._note_question(notification)
         if notification.id in self._surfaced:
             self.counts["known"] += 1
             return
@@ -380,7 +406,8 @@ class Notifier:
         self._surfaced.note(notification)
 
     @callback
-    def _remember_question(self, notification: Notification) -> None:
-        self._asked[notification.id] = notification
+    def _note_question(self, notification: Notification) -> None:
+        if notification.kind is NotificationKind.QUESTION_ASKED:
+            self._asked[notification.id] = notification
         while len(self._asked) > MAX_ASKED:
             del self._asked[next(iter(self._asked))]
