@@ -24,7 +24,7 @@ from custom_components.openclaw_voice.gateway.errors import (
 )
 from custom_components.openclaw_voice.gateway.redact import MASK
 from tests.fakes.gateway import Expect, ScriptedGateway
-from tests.fakes.refusals import Refusal
+from tests.fakes.refusals import Refusal, missing_scope
 from tests.gateway.garbage import JSON_OBJECTS
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -253,6 +253,37 @@ async def test_both_kinds_are_listed_in_order(
         Expect("plugin.approval.list", params={}, reply=[PLUGIN]),
     )
     assert [approval.id for approval in await client.approvals.list()] == ["plugin:p-1", "e-1"]
+
+
+@pytest.mark.parametrize("known", ApprovalKind)
+async def test_a_kind_the_gateway_does_not_know_hides_no_other(
+    gateway: ScriptedGateway, client: GatewayClient, known: ApprovalKind
+) -> None:
+    """It says that a right is missing, as for every method it does not have."""
+    for kind in ApprovalKind:
+        refusal = missing_scope("operator.admin")
+        reply = [EXEC] if kind is known else refusal
+        gateway.script(Expect(f"{kind}.approval.list", reply=reply))
+    assert [approval.kind for approval in await client.approvals.list()] == [known]
+
+
+@pytest.mark.parametrize(
+    "refusals",
+    [
+        [missing_scope("operator.approvals")] * 2,
+        [Refusal(message="no")],
+        [missing_scope("operator.approvals"), Refusal(message="no")],
+    ],
+    ids=["all", "first", "second"],
+)
+async def test_a_list_that_is_refused_is_not_empty(
+    gateway: ScriptedGateway, client: GatewayClient, refusals: list[Refusal]
+) -> None:
+    """Something may wait all the same."""
+    for kind, refusal in zip(ApprovalKind, refusals, strict=False):
+        gateway.script(Expect(f"{kind}.approval.list", reply=refusal))
+    with pytest.raises(RequestError):
+        await client.approvals.list()
 
 
 async def test_a_decision_goes_to_where_its_kind_is_decided(

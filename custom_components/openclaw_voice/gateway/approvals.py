@@ -200,10 +200,20 @@ class Approvals:
         self._requester = requester
 
     async def list(self) -> tuple[Approval, ...]:
-        """Return what waits for a decision of this device, the oldest first."""
+        """Return what waits for a decision of this device, the oldest first.
+
+        An older gateway may know one kind only.
+        """
         found: list[Approval] = []
+        refusals: list[RequestError] = []
         for kind in ApprovalKind:
-            payload = await self._requester.request(f"{kind}.approval.list", {})
+            try:
+                payload = await self._requester.request(f"{kind}.approval.list", {})
+            except RequestError as err:
+                refusals.append(err)
+                if not err.is_forbidden or len(refusals) == len(ApprovalKind):
+                    raise
+                continue
             rows = map(as_object, as_list(payload.get(ROWS)))
             read = (Approval.from_payload(kind, row) for row in rows)
             found.extend(approval for approval in read if approval is not None)
