@@ -163,7 +163,7 @@ SENSORS: Final = (
         key="waiting_answers",
         source=Source.REQUESTS,
         state_class=SensorStateClass.MEASUREMENT,
-        value=lambda gateway: len(gateway.requests.pending),
+        value=lambda gateway: len(gateway.requests.pending) if gateway.requests.is_told else None,
         attributes=_waiting,
         follow=lambda gateway, listener: gateway.requests.async_subscribe(listener),
     ),

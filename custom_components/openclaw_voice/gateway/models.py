@@ -16,7 +16,9 @@ PROTOCOL_VERSION: Final = 4
 
 READ: Final = "operator.read"
 WRITE: Final = "operator.write"
-DEFAULT_SCOPES: Final = (READ, WRITE, "operator.approvals", "operator.questions")
+APPROVALS: Final = "operator.approvals"
+QUESTIONS: Final = "operator.questions"
+DEFAULT_SCOPES: Final = (READ, WRITE, APPROVALS, QUESTIONS)
 """Asked for at the first pairing, because asking for more later costs another approval."""
 
 DEFAULT_CAPS: Final = ("approvals", "tool-events")
