@@ -206,7 +206,7 @@ class GatewayCoordinator:
 
     @callback
     def async_update_agents(self) -> None:
-        """Bring in agents that were added to the entry, and new titles. Nothing else is touched.
+        """Bring in agents that were added to the entry, new titles and options.
 
         Home Assistant itself takes away the device and the entities of a removed one.
         """
@@ -214,6 +214,8 @@ class GatewayCoordinator:
         self.household.async_update()
         for add_new in list(self._agent_listeners):
             add_new()
+        # What entities show may be an option of an agent.
+        self._tell()
 
     @callback
     def _on_snapshot(self, snapshot: ClientSnapshot) -> None:
@@ -231,6 +233,9 @@ class GatewayCoordinator:
             snapshot.error, CredentialsRejectedError
         ):
             self._entry.async_start_reauth(self._hass)
+        self._tell()
+
+    def _tell(self) -> None:
         for listener in tuple(self._listeners):
             listener()
 

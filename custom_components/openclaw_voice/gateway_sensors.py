@@ -110,7 +110,7 @@ SENSORS: Final = (
         key="active_runs",
         source=Source.RUNS,
         state_class=SensorStateClass.MEASUREMENT,
-        value=lambda gateway: sum(gateway.client.activity.runs.values()),
+        value=lambda gateway: gateway.board.active_runs,
         follow=_status,
     ),
     GatewaySensorDescription(

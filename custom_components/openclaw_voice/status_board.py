@@ -67,6 +67,9 @@ class StatusBoard:
         self._is_runs_wanted = False
         """Another connection, or a gap, since they were asked for."""
 
+        self._are_runs_told = False
+        """They were asked for over this connection, whatever came of it."""
+
         self._are_runs_refused = False
         """The gateway did not tell them: asked again after a while, not after every event."""
 
@@ -134,6 +137,11 @@ class StatusBoard:
         known = self.status
         usage = known.usage if agent_id is None else known.agent_usage.get(agent_id)
         return usage if usage is not None and usage.day == _today() else None
+
+    @property
+    def active_runs(self) -> int | None:
+        """How many runs go on, None right after a connect: until that is told it is not zero."""
+        return sum(self._client.activity.runs.values()) if self._are_runs_told else None
 
     def last_activity(self, agent_id: str) -> datetime | None:
         """Return when an agent last did something (UTC)."""
@@ -203,6 +211,7 @@ class StatusBoard:
         self._is_connected = False
         for reading in self._readings:
             reading.async_disconnected()
+        self._are_runs_told = False
         self._cancel_recheck()
         self._client.activity.forget()
         self._runs = {}
@@ -284,7 +293,11 @@ class StatusBoard:
         activity = self._client.activity
         if self._is_runs_wanted:
             self._read_runs()
-        elif self._is_connected and (activity.has_unseen or not activity.is_certain):
+            return
+        if not self._are_runs_told:
+            self._are_runs_told = self._is_connected
+            self._tell()
+        if self._is_connected and (activity.has_unseen or not activity.is_certain):
             job = HassJob(self._on_recheck, cancel_on_shutdown=True)
             self._stop_recheck = async_call_later(self._hass, RECHECK, job)
 

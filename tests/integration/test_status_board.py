@@ -7,8 +7,9 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import RELOAD_AFTER_UPDATE_DELAY
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
@@ -174,6 +175,32 @@ async def test_runs_of_everybody_are_counted(
     assert began >= before
     await run(hass, friendly, "end")
     assert len(friendly.received("sessions.list")) == 1
+
+
+async def test_runs_are_unknown_until_they_are_told(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """None would start the automations that wait for the end of all runs, at every connect."""
+    may_answer = asyncio.Event()
+    row = {"key": "agent:main:main", "hasActiveRun": True}
+    emit = [wait_for(may_answer), respond({"sessions": [row]})]
+    friendly.anytime(Expect("sessions.list", emit=emit))
+    states: list[str] = []
+    entry = await add_entry(hass, friendly)
+    await friendly.wait_for_request("sessions.list")
+    assert value_of(hass, RUNS) == "unknown"
+    async with state_change(hass, is_(RUNS, "1")):
+        may_answer.set()
+
+    @callback
+    def note(changed: Event[EventStateChangedData]) -> None:
+        state = changed.data["new_state"]
+        states.append(state.state if state is not None else "")
+
+    async_track_state_change_event(hass, RUNS, note)
+    async with state_change(hass, lambda _: states[-1:] == ["1"]):
+        await reconnect(hass, friendly, entry, hello_ok(), "ready")
+    assert states == ["unavailable", "unknown", "1"]
 
 
 async def test_the_last_activity_before_the_connection_is_known(
@@ -494,6 +521,22 @@ async def test_the_model_is_the_chosen_one_else_that_of_the_gateway(
     assert await hass.config_entries.async_setup(entry.entry_id)
     await answered(hass)
     assert value_of(hass, MODEL) == "demo/chosen"
+
+
+async def test_another_choice_of_model_is_shown_at_once(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The gateway tells nothing then."""
+    introduce(friendly, details={"main": {"model": {"primary": "demo/first"}}})
+    entry = await add(hass, friendly)
+    [subentry] = entry.subentries.values()
+    for model, shown in (("demo/chosen", "demo/chosen"), (None, "demo/first")):
+        data = {key: value for key, value in subentry.data.items() if key != "model"}
+        hass.config_entries.async_update_subentry(
+            entry, subentry, data=data | ({"model": model} if model else {})
+        )
+        await hass.async_block_till_done()
+        assert value_of(hass, MODEL) == shown
 
 
 async def test_without_a_choice_it_is_that_of_the_gateway(
