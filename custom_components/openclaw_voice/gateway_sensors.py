@@ -13,6 +13,7 @@ from homeassistant.core import CALLBACK_TYPE
 from .coordinator import GatewayCoordinator
 from .exceptions import CONNECTION_ERRORS
 from .gateway.state import ClientState
+from .outbox.notifications import MAX_TITLE
 from .outbox.pending import kind_of
 from .status_source import HasSource, Source
 
@@ -155,7 +156,7 @@ SENSORS: Final = (
         device_class=SensorDeviceClass.TIMESTAMP,
         value=lambda gateway: job.at if (job := gateway.board.status.next_job) else None,
         attributes=lambda gateway: {
-            "name": job.name if (job := gateway.board.status.next_job) else None
+            "name": job.name[:MAX_TITLE] if (job := gateway.board.status.next_job) else None
         },
         follow=lambda gateway, listener: gateway.board.async_watch_next_job(listener),
     ),

@@ -453,6 +453,25 @@ async def test_what_nobody_looks_at_is_not_asked_for(
     assert len(friendly.received("system.info")) == 2
 
 
+async def test_what_is_too_long_for_a_state_is_cut(
+    hass: HomeAssistant, friendly: ScriptedGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Home Assistant would log all of it, with every change."""
+    endless = "long " * 1_000
+    hello = hello_ok(scopes=("operator.read", "operator.write"))
+    hello["server"]["version"] = endless
+    friendly.script(Expect("connect", reply=hello))
+    introduce(friendly, details={"main": {"model": {"primary": endless}}})
+    job = {"id": "j", "name": endless, "state": {"nextRunAtMs": 253_402_300_799_000}}
+    friendly.anytime(Expect("cron.list", reply={"jobs": [job]}))
+    await add(hass, friendly)
+    for entity_id in (f"sensor.{NAME}_gateway_version", MODEL):
+        assert value_of(hass, entity_id).startswith("long")
+    for state in hass.states.async_all():
+        assert endless not in str(state.as_dict())
+    assert endless not in "".join(each.message for each in caplog.records if each.levelno > 20)
+
+
 # the connection
 
 
