@@ -1,6 +1,5 @@
 """What the gateway and its agents say on their own: each kind comes from its own source, once."""
 
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from functools import partial
 import json
@@ -14,10 +13,10 @@ from demo.home_assistant import HomeAssistantProcess
 from demo.model_server import ModelServer
 from demo.stage import Agent
 
-from .administrator import Administrator, Operator, administrator
+from .administrator import Administrator, Operator
 from .aloud import act, new_word, wait_until_asked
 from .subentry_flow import Options
-from .told import Told, event_entities, told
+from .told import Told, event_entities
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -27,20 +26,6 @@ PREVIEW = 200
 
 STARTED_LIMIT = 180.0
 """Seconds until something must have been told after a start."""
-
-
-@pytest.fixture
-async def owner(real_gateway: GatewayProcess, agent: Agent) -> AsyncGenerator[Administrator]:
-    """Return the owner of the gateway."""
-    async with administrator(real_gateway) as owner:
-        yield owner
-
-
-@pytest.fixture
-async def seen(agent: Agent, real_home_assistant: HomeAssistantProcess) -> AsyncGenerator[Told]:
-    """Return what is told from now on."""
-    async with told(real_home_assistant) as seen:
-        yield seen
 
 
 async def new_session(client: HomeAssistantClient, agent: Agent) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 import json
 import uuid
 
@@ -15,91 +14,14 @@ from demo.gateway import GatewayProcess
 from demo.home_assistant import DOMAIN, HomeAssistantProcess
 from demo.stage import Agent
 
-from .administrator import Administrator, Operator, administrator
-from .aloud import LateAnswers, act, new_word
-from .subentry_flow import Options, add_agent, eventually
-from .told import Told, told
+from .administrator import Operator
+from .aloud import act, new_word
+from .asking import GUARD, ROOM, Turns, command, question
+from .subentry_flow import eventually
+from .told import Told
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-GUARD = "guard"
-"""An agent that runs no command before somebody allows it."""
-
-
-@pytest.fixture
-async def owner(real_gateway: GatewayProcess, agent: Agent) -> AsyncGenerator[Administrator]:
-    """Return the owner of the gateway."""
-    async with administrator(real_gateway) as owner:
-        yield owner
-
-
-@pytest.fixture
-async def guard(
-    client: HomeAssistantClient, agent: Agent, owner: Administrator, real_gateway: GatewayProcess
-) -> Agent:
-    """Return an agent that asks, added, with the option that it may ask people here."""
-    guard = await add_agent(client, agent, real_gateway, GUARD)
-    await owner.ask_before_commands(GUARD)
-    await Options(client, guard).change(asks_before_risk=True)
-    return guard
-
-
-@pytest.fixture
-async def seen(agent: Agent, real_home_assistant: HomeAssistantProcess) -> AsyncGenerator[Told]:
-    """Return what is told from now on."""
-    async with told(real_home_assistant) as seen:
-        yield seen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turns:
-    """Turns that nobody waits for while they wait for people; each ends as a late answer."""
-
-    client: HomeAssistantClient
-    late: LateAnswers
-
-    async def begin(self, agent: Agent, message: str) -> str:
-        """Ask an agent, and return what names the turn."""
-        session = uuid.uuid4().hex
-        response = await act(
-            self.client,
-            "ask",
-            agent=agent.entity_id,
-            session=session,
-            message=message,
-            wait=False,
-        )
-        return str(response["late_answer_id"])
-
-    async def answer(self, turn: str) -> str:
-        """Return what the agent says in the end."""
-        event = await self.late.wait_for(lambda event: event["id"] == turn)
-        assert event["status"] == "answered", event
-        return str(event["text"])
-
-
-@pytest.fixture
-def turns(client: HomeAssistantClient, late: LateAnswers) -> Turns:
-    """Return turns that go on beside the test."""
-    return Turns(client=client, late=late)
-
-
-def command(words: str) -> str:
-    """Have the model run a command."""
-    return f"MODEL:TOOL exec {json.dumps({'command': words})}"
-
-
-def question(*parts: JsonObject) -> str:
-    """Have the model ask people."""
-    return f"MODEL:TOOL tool_call {json.dumps({'id': 'ask_user', 'args': {'questions': parts}})}"
-
-
-ROOM: JsonObject = {
-    "id": "room",
-    "header": "Room",
-    "question": "Which room?",
-    "options": [{"label": "Kitchen"}, {"label": "Bath"}],
-}
 DAYS: JsonObject = {
     "id": "days",
     "header": "Days",

@@ -5,22 +5,14 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from demo.client import HomeAssistantClient, JsonObject
-from demo.gateway import GatewayProcess
 from demo.stage import Agent
 
-from .administrator import Administrator, administrator
+from .administrator import Administrator
 from .aloud import Room, new_word
 
 pytestmark = pytest.mark.e2e
 
 PATH = "/api/config/config_entries/options/flow"
-
-
-@pytest.fixture
-async def owner(real_gateway: GatewayProcess, agent: Agent) -> AsyncGenerator[Administrator]:
-    """Return the owner of the gateway."""
-    async with administrator(real_gateway) as owner:
-        yield owner
 
 
 @pytest.fixture
