@@ -8,6 +8,7 @@ from custom_components.openclaw_voice.gateway.frames import GatewayEvent
 from custom_components.openclaw_voice.gateway.questions import QUESTION_REQUESTED, AgentQuestion
 from custom_components.openclaw_voice.gateway.run_items import ApprovalAwaited, QuestionAsked
 from custom_components.openclaw_voice.gateway.run_reader import MAX_ASKED, RunReader
+from tests.recordings import Recording
 
 from .run_frames import agent, chat, taken
 
@@ -81,3 +82,22 @@ def test_nothing_is_asked_after_the_end(reader: RunReader) -> None:
     reader.read_event(chat("final", "Done."))
     reader.read_event(question())
     assert not any(isinstance(item, QuestionAsked) for item in taken(reader))
+
+
+def test_a_recorded_run_tells_what_it_waits_for() -> None:
+    """Each approval that was asked for is one item, in the run that waits for it."""
+    waits: list[ApprovalAwaited] = []
+    readers: dict[str, RunReader] = {}
+    asked: list[str] = []
+    for line in Recording.load("ask-approval").on("conn-1"):
+        name, payload = line.frame.get("event"), line.frame.get("payload")
+        if line.direction != "in" or not isinstance(payload, dict):
+            continue
+        if name == "exec.approval.requested":
+            asked.append(payload["id"])
+        if name in ("agent", "chat"):
+            reader = readers.setdefault(payload["runId"], RunReader())
+            reader.read_event(GatewayEvent(name=name, payload=payload))
+            waits += [item for item in taken(reader) if isinstance(item, ApprovalAwaited)]
+    assert asked
+    assert waits == [ApprovalAwaited(approval_id) for approval_id in asked]
