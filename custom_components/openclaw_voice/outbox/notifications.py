@@ -60,6 +60,9 @@ class Arrival:
 HEARTBEAT_ID: Final = "heartbeat:"
 """Begins the ids of heartbeats."""
 
+UPDATE_ID: Final = "update:"
+"""Begins the ids of updates."""
+
 _QUESTION: Final = "question:"
 _ANSWERED: Final = ":answered"
 
@@ -216,7 +219,7 @@ def of_asked(answered: Notification, asked: Notification) -> Notification:
 def of_update(update: UpdateInfo, now: datetime) -> Notification:
     """Return that there is a newer gateway than the one that runs."""
     return Notification(
-        id=f"update:{update.latest}",
+        id=f"{UPDATE_ID}{update.latest}",
         kind=NotificationKind.UPDATE_AVAILABLE,
         time=now,
         data={

@@ -10,7 +10,7 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from .notification import Notification, NotificationKind
-from .notifications import HEARTBEAT_ID
+from .notifications import HEARTBEAT_ID, UPDATE_ID
 from .unsaid import Unsaid, stored_time
 
 _LOGGER = logging.getLogger(__name__)
@@ -136,19 +136,28 @@ class Surfaced:
         is_found_again = notification.kind in FOUND_AGAIN
         self._ids[notification.id] = notification.time if is_found_again else None
         while len(self._ids) > MAX_IDS:
-            time = self._ids.pop(next(iter(self._ids)))
-            if time is not None:
-                self._floor = max(self._floor, time)
+            self._forget(next(iter(self._ids)))
         self._save_soon()
+
+    def _forget(self, notification_id: str) -> None:
+        time = self._ids.pop(notification_id)
+        if time is not None:
+            self._floor = max(self._floor, time)
+        elif notification_id.startswith(UPDATE_ID) and not any(
+            other.startswith(UPDATE_ID) for other in self._ids
+        ):
+            # The gateway tells of the last one at every connect, for as long as nobody installs it.
+            self._ids[notification_id] = None
 
     @callback
     def mark(self, time: datetime) -> None:
         """Note that nothing is missing until a time of the gateway's clock (UTC)."""
         if self._complete_until is None:
             # The gateway's clock may be any hours away from ours.
-            self._floor = max(time - FIRST_MARK, min(self._floor, time))
-        self._complete_until = max(time, self._complete_until or time)
-        if self._written_mark is None or time - self._written_mark >= MARK_INTERVAL:
+            self._floor = max(time - FIRST_MARK, self._floor)
+        # That clock may have been set back.
+        self._floor, self._complete_until = min(self._floor, time), time
+        if self._written_mark is None or abs(time - self._written_mark) >= MARK_INTERVAL:
             self._written_mark = time
             self._save_soon()
 
