@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 import logging
 from typing import Final
 
@@ -24,6 +25,9 @@ from .notifications import (
 
 _LOGGER = logging.getLogger(__name__)
 
+_REFUSED_FOR_GOOD: Final = frozenset({"FORBIDDEN", "INVALID_REQUEST"})
+"""Codes of refusals that asking again does not change."""
+
 SEARCH_LIMIT: Final = 60.0
 """Seconds for all of it."""
 
@@ -36,7 +40,7 @@ HEARTBEAT_END: Final = timedelta(seconds=2)
 MAX_JOBS: Final = 500
 """Runs of scheduled jobs, the newest ones."""
 
-MAX_SESSIONS: Final = 20
+MAX_SESSIONS: Final = 100
 """Conversations of ours that are read, those that were used last."""
 
 MAX_MESSAGES: Final = 100
@@ -91,8 +95,8 @@ class _Search:
         try:
             await part()
         except RequestError as err:
-            # Refused for good, as for want of a right: asking again would not help.
-            self.is_complete = self.is_complete and err.retry_after is None
+            if err.retry_after is not None or err.code not in _REFUSED_FOR_GOOD:
+                self.is_complete = False
             _LOGGER.debug("What was missed is not told: %s", err.code)
         except GatewayError:
             self.is_complete = False
@@ -102,18 +106,18 @@ class _Search:
         self.found += [of_job(run) for run in runs[-MAX_JOBS:]]
 
     async def _messages(self) -> None:
-        used = [
-            session.key
-            for session in await self.client.sessions.list()
-            if self.is_ours(session.key) and (session.updated or self.since) >= self.since
+        used = await self.client.sessions.used_since(self.since)
+        ours = [session.key for session in used if self.is_ours(session.key)]
+        for key in ours[:MAX_SESSIONS]:
+            await self._try(partial(self._messages_of, key))
+
+    async def _messages_of(self, session_key: str) -> None:
+        messages = await self.client.unasked.since(session_key, self.since)
+        self.found += [
+            of_message(message)
+            for message in messages[-MAX_MESSAGES:]
+            if not self._is_of_heartbeat(message)
         ]
-        for key in used[:MAX_SESSIONS]:
-            messages = await self.client.unasked.since(key, self.since)
-            self.found += [
-                of_message(message)
-                for message in messages[-MAX_MESSAGES:]
-                if not self._is_of_heartbeat(message)
-            ]
 
     async def _approvals(self) -> None:
         approvals = await self.client.approvals.list()

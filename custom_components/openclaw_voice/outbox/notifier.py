@@ -43,6 +43,9 @@ START_GRACE: Final = 5.0
 SEARCH_AGAIN: Final = 60.0
 """Seconds until what could not be asked for is asked for again, on the same connection."""
 
+MAX_DOUBLINGS: Final = 5
+"""So often that time becomes twice as long while it is in vain."""
+
 _TICK: Final = "tick"
 
 
@@ -120,6 +123,9 @@ class Notifier:
         self._endings: list[CALLBACK_TYPE] = []
         self._later: CALLBACK_TYPE | None = None
         """Takes back the search that is planned."""
+
+        self._in_vain = 0
+        """Searches since the last one that was complete."""
 
         self._last_seq = 0
         """Number of the last event of this connection."""
@@ -297,11 +303,14 @@ class Notifier:
         await self._is_released.wait()
         while True:
             while self._waiting:
+                item = self._waiting.popleft()
                 try:
-                    await self._async_do(self._waiting.popleft())
+                    await self._async_do(item)
                 except Exception as err:  # noqa: BLE001 - what one comes to must not end the rest
                     # Without the traceback's values: they may hold what was said.
                     _LOGGER.error("A notification failed with %s", type(err).__name__)
+                    if isinstance(item, _Search):
+                        self._search_later()
                 await asyncio.sleep(0)
             self._news.clear()
             await self._news.wait()
@@ -341,10 +350,12 @@ class Notifier:
             self._surface_found(of_update(hello.update, dt_util.utcnow()))
         self._is_complete = missed.is_complete
         if missed.is_complete:
+            self._in_vain = 0
             self.unsaid.give_up()
         else:
             self.counts["incomplete_searches"] += 1
             self._search_later()
+            self._in_vain += 1
 
     @callback
     def _search_later(self) -> None:
@@ -358,7 +369,8 @@ class Notifier:
                 self._search()
 
         if self._later is None:
-            self._later = async_call_later(self._hass, SEARCH_AGAIN, search)
+            wait = SEARCH_AGAIN * 2 ** min(self._in_vain, MAX_DOUBLINGS)
+            self._later = async_call_later(self._hass, wait, search)
 
     @callback
     def _surface_what_cannot_be_found(self) -> None:
