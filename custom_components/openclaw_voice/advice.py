@@ -68,15 +68,16 @@ class Advisor:
             )
 
     async def _async_look(self, hello: HelloOk) -> None:
-        advice = set(self._at_once(hello))
-        if hello.auth_method == _NO_AUTHENTICATION and not await async_is_this_host(
+        is_open = hello.auth_method == _NO_AUTHENTICATION and not await async_is_this_host(
             self._hass, self._entry.data[CONF_URL]
-        ):
-            advice.add(OPEN_GATEWAY)
-        self._issues.async_show_advice(advice)
+        )
+        # Unless another gateway, or none, is there after the name was looked up.
+        if self._client.snapshot.hello is hello and not self._client.is_stopped:
+            self._issues.async_show_advice(set(self._advice(hello, is_open=is_open)))
 
-    def _at_once(self, hello: HelloOk) -> Iterator[str]:
-        """Yield what needs no look-up of a name."""
+    def _advice(self, hello: HelloOk, *, is_open: bool) -> Iterator[str]:
+        if is_open:
+            yield OPEN_GATEWAY
         # A model that was configured since then is in the list of agents.
         if hello.is_model_configured is False and not self._directory.has_models:
             yield NO_MODEL

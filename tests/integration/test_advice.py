@@ -1,5 +1,6 @@
 """What people had better change about a gateway that works."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -113,6 +114,27 @@ async def test_a_gateway_that_asks_nobody_is_told_unless_it_is_on_this_host(
     await settle(hass)
     assert advised(hass).keys() == kinds
     assert await hass.config_entries.async_unload(entry.entry_id)
+    assert advised(hass) == {}
+
+
+async def test_a_look_up_that_takes_long_is_not_about_what_is_now(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway has got a password meanwhile."""
+    may_answer = asyncio.Event()
+
+    async def answer(*_: object) -> bool:
+        await may_answer.wait()
+        return False
+
+    monkeypatch.setattr(advice, "async_is_this_host", answer)
+    friendly.script(Expect("connect", reply=hello_ok(scopes=SCOPES, auth_method="none")))
+    entry = await add_entry(hass, friendly)
+    await settle(hass)
+    await reconnect(hass, friendly, entry, hello_ok(scopes=SCOPES), "ready")
+    await settle(hass)
+    may_answer.set()
+    await settle(hass)
     assert advised(hass) == {}
 
 
