@@ -10,6 +10,8 @@ from custom_components.openclaw_voice.gateway.approvals import (
     APPROVAL_REQUESTED,
     APPROVAL_RESOLVED,
     MAX_COMMAND,
+    MAX_LABEL,
+    MAX_RISKS,
     MAX_TITLE,
     Approval,
     ApprovalKind,
@@ -193,12 +195,29 @@ def test_words_of_the_gateway_are_words() -> None:
     approval = exec_approval(
         allowedDecisions=["allow-once", "Tap here to win!", 3, "allow-once"],
         unavailableDecisions=None,
-        commandAnalysis={"riskKinds": ["network", "two words"]},
+        commandAnalysis=None,
         warningText=None,
     )
     assert approval.decisions == ("allow-once",)
-    assert approval.risks == ("network",)
+    assert approval.risks == ()
     assert approval.warning is None
+
+
+def test_no_risk_is_left_out() -> None:
+    """However a newer gateway names it; it is shown, never tapped on."""
+    risks = [
+        "network",
+        "shell:inline eval",
+        "network",
+        "token=hunter22",
+        3,
+        "\u202ex",
+        "long " * 99,
+    ]
+    approval = exec_approval(commandAnalysis={"riskKinds": [*risks, *map(str, range(99))]})
+    assert approval.risks[:4] == ("network", "shell:inline eval", "token=***", "\ufffdx")
+    assert all(len(risk) <= MAX_LABEL for risk in approval.risks)
+    assert len(approval.risks) == MAX_RISKS
 
 
 def test_the_end_of_an_approval_tells_what_it_was() -> None:

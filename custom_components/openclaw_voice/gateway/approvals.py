@@ -29,6 +29,8 @@ MAX_TITLE: Final = 200
 MAX_LABEL: Final = 80
 """Characters of a decision, a risk, a kind of host."""
 
+MAX_RISKS: Final = 20
+
 _READ_FACTOR: Final = 8
 """How many times more characters are looked at than are kept."""
 
@@ -134,7 +136,7 @@ class Approval:
             ),
             cwd=_optional(request.get("cwd")),
             host=_optional(request.get("host"), MAX_LABEL),
-            risks=_words(analysis.get("riskKinds")),
+            risks=_risks(analysis),
             severity=_optional(request.get("severity"), MAX_LABEL),
             warning=_warning(request, analysis),
             decisions=_decisions(request),
@@ -261,6 +263,11 @@ def _warning(request: JsonObject, analysis: JsonObject) -> str | None:
     lines = [request.get("warningText"), *as_list(analysis.get("warningLines"))]
     told = dict.fromkeys(filter(None, map(as_text, lines)))
     return _optional("\n".join(told))
+
+
+def _risks(analysis: JsonObject) -> tuple[str, ...]:
+    told = (_optional(risk, MAX_LABEL) for risk in as_list(analysis.get("riskKinds")))
+    return tuple(dict.fromkeys(filter(None, told)))[:MAX_RISKS]
 
 
 def _decisions(request: JsonObject) -> tuple[str, ...]:
