@@ -54,8 +54,8 @@ ONLY_NO = (
 )
 ALLOWED = "Okay, it is allowed this once."
 DENIED = "Okay, it is denied."
-OPEN = "I leave it open. You can still decide in Home Assistant."
-OVER = "That was decided meanwhile."
+OPEN = "I will leave it open. You can still decide in Home Assistant."
+OVER = "That has already been decided."
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 APPROVAL = Approval(
     id="a-1",
