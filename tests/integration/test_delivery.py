@@ -20,6 +20,7 @@ from custom_components.openclaw_voice.outbox.queue import (
     FALLBACK_LIFETIME,
     LIFETIME,
     MAX_TRIES,
+    MAX_WAITING,
     RETRY_WAIT,
     Message,
     Progress,
@@ -583,6 +584,28 @@ async def test_who_asks_again_while_the_end_is_noted_learns_it_too(
     await sender.learns(Progress.HEARD, "late")
     assert late == [Progress.HEARD]
     assert kitchen.said == ["This is b."]
+
+
+async def test_only_so_many_wait_while_something_is_being_said(
+    sender: Sender, kitchen: Satellite
+) -> None:
+    """For the next the oldest goes elsewhere at once, not when that has ended."""
+    kitchen.may_end.clear()
+    sender.say()
+    assert await kitchen.begins() == "This is a."
+    for number in range(MAX_WAITING + 2):
+        sender.say(str(number))
+    await sender.learns(Progress.UNHEARD, "1")
+    assert ("a", Progress.UNHEARD) not in sender.progress
+    assert [each for each, progress in sender.progress if progress is Progress.UNHEARD] == [
+        "0",
+        "1",
+    ]
+    kitchen.may_end.set()
+    await sender.learns(Progress.HEARD)
+    for number in range(2, MAX_WAITING + 2):
+        await sender.wait(PAUSE)
+        await sender.learns(Progress.HEARD, str(number))
 
 
 async def test_a_sender_that_fails_does_not_hold_up_others(
