@@ -87,6 +87,17 @@ def test_without_a_label_it_is_all_text(text: str) -> None:
     assert (live.label, live.text) == (None, text)
 
 
+def test_media_are_links_live_and_afterwards() -> None:
+    """Else the text would be another one, and be told once more."""
+    text = "Look.\nMEDIA: https://example.org/a.png\n"
+
+    live = message_of(injected("row-1", text))
+    (afterwards,) = reading(injected_row("row-1", text)).messages
+
+    assert live == afterwards
+    assert (afterwards.text, afterwards.links) == ("Look.", ("https://example.org/a.png",))
+
+
 def test_the_message_of_a_run_is_the_same_live_and_afterwards() -> None:
     """A follow-up, for instance, comes under an id nobody knows."""
     live = message_of(final("run-2", "The answer to that."))

@@ -92,13 +92,14 @@ def message_of(payload: JsonObject) -> UnaskedMessage | None:
     if payload.get("state") != "final" or session_key is None or run_id is None:
         return None
     message = as_object(payload.get("message"))
+    text, links = _said(message)
     found = UnaskedMessage(
         session_key=session_key,
         agent_id=as_text(payload.get("agentId")) or agent_of(session_key),
         run_id=run_id,
         message_id=run_id,
-        text=text_of(message.get("content")),
-        links=message_links(message),
+        text=text,
+        links=links,
         at=moment(message.get("timestamp")) or datetime.now(UTC),
     )
     return _as_injected(found) if run_id.startswith(INJECTED) else found
@@ -241,16 +242,22 @@ class _HistoryReader:
         return self._runs.setdefault(run_id, new)
 
     def _message(self, row: JsonObject, run_id: str) -> UnaskedMessage:
-        text, links = split_media(text_of(row.get("content")))
+        text, links = _said(row)
         return UnaskedMessage(
             session_key=self._session_key,
             agent_id=agent_of(self._session_key),
             run_id=run_id,
             message_id=run_id,
-            text=text.strip(),
-            links=tuple(dict.fromkeys((*message_links(row), *links))),
+            text=text,
+            links=links,
             at=moment(row.get("timestamp")) or datetime.fromtimestamp(0, UTC),
         )
+
+
+def _said(message: JsonObject) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a message, and the addresses of media that belong to it."""
+    text, links = split_media(text_of(message.get("content")))
+    return text.strip(), tuple(dict.fromkeys((*message_links(message), *links)))
 
 
 def _as_injected(message: UnaskedMessage) -> UnaskedMessage:
