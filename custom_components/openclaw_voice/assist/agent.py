@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
+from ..gateway.callbacks import Listeners
 from ..gateway.client import GatewayClient
 from ..gateway.errors import GatewayError
 from ..gateway.run_recovery import connected
@@ -115,7 +116,7 @@ class Agent:
         self.last_timings: Timings = NO_TIMES
         """Of the last turn that came to something."""
 
-        self._listeners: list[CALLBACK_TYPE] = []
+        self._listeners = Listeners[[]]()
         self._live: list[LiveTurn] = []
         self._read: tuple[Mapping[str, Any], AgentOptions] | None = None
         self._models: OrderedDict[str, str] = OrderedDict()
@@ -150,21 +151,14 @@ class Agent:
     @callback
     def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` after every turn; return what ends that."""
-        self._listeners.append(listener)
-
-        @callback
-        def unsubscribe() -> None:
-            self._listeners.remove(listener)
-
-        return unsubscribe
+        return self._listeners.add(listener)
 
     @callback
     def note_timings(self, timings: Timings) -> None:
         """Remember how long a turn took, unless it was over before it came to anything."""
         if timings.first_text is not None or timings.done is not None:
             self.last_timings = timings
-            for listener in tuple(self._listeners):
-                listener()
+            self._listeners.tell()
 
     @callback
     def scope_of(self, question: Question) -> SessionScope:

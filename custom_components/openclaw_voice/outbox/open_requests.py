@@ -20,6 +20,7 @@ from ..gateway.approvals import (
     Approval,
     ApprovalResolved,
 )
+from ..gateway.callbacks import Listeners
 from ..gateway.client import GatewayClient
 from ..gateway.errors import (
     ApprovalGoneError,
@@ -83,7 +84,7 @@ class OpenRequests:
         self._client = client
         self._is_ours = is_ours
         self._requests = Pending()
-        self._listeners: list[CALLBACK_TYPE] = []
+        self._listeners = Listeners[[]]()
         self._stops: list[CALLBACK_TYPE] = []
         self._connected_since: datetime | None = None
         self._seq: int | None = None
@@ -138,13 +139,7 @@ class OpenRequests:
     @callback
     def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` whenever something came or is over; return what ends that."""
-        self._listeners.append(listener)
-
-        @callback
-        def unsubscribe() -> None:
-            self._listeners.remove(listener)
-
-        return unsubscribe
+        return self._listeners.add(listener)
 
     async def async_pending(self) -> tuple[OpenRequest, ...]:
         """Return what waits, once that is certain.
@@ -355,8 +350,7 @@ class OpenRequests:
 
     def _changed(self) -> None:
         self._set_timer()
-        for listener in tuple(self._listeners):
-            listener()
+        self._listeners.tell()
 
     def _set_timer(self) -> None:
         """Wake up when the next request expires."""
