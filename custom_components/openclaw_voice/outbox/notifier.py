@@ -127,9 +127,6 @@ class Notifier:
         self._in_vain = 0
         """Searches since the last one that was complete."""
 
-        self._last_seq = 0
-        """Number of the last event of this connection."""
-
         self._worker: asyncio.Task[None] | None = None
 
     @property
@@ -231,12 +228,14 @@ class Notifier:
     @callback
     def _on_snapshot(self, snapshot: ClientSnapshot) -> None:
         if snapshot.state is ClientState.READY:
-            self._last_seq = 0
             self._search()
 
     @callback
     def _on_event(self, event: GatewayEvent) -> None:
-        self._check_seq(event)
+        if event.is_after_gap:
+            # The gateway leaves something out when we are slow.
+            self.counts["gaps"] += 1
+            self._search_later()
         if event.name == _TICK:
             at = moment(event.payload.get("ts"))
             if at is not None and not self._is_behind:
@@ -252,15 +251,6 @@ class Notifier:
             is_heartbeat = event.name == HEARTBEAT_EVENT
             heartbeat = Heartbeat.from_payload(event.payload) if is_heartbeat else None
             self._take(_Told(notification, heartbeat))
-
-    @callback
-    def _check_seq(self, event: GatewayEvent) -> None:
-        """Look for what the gateway has left out, as it does when we are slow."""
-        if event.seq is not None:
-            if 0 < self._last_seq < event.seq - 1:
-                self.counts["gaps"] += 1
-                self._search_later()
-            self._last_seq = max(self._last_seq, event.seq)
 
     @callback
     def _on_message(self, message: UnaskedMessage) -> None:
