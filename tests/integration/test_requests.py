@@ -774,6 +774,30 @@ async def test_the_gateway_a_request_waits_on_is_found(
         assert await hass.config_entries.async_unload(second.entry_id)
 
 
+async def test_an_id_of_two_gateways_can_only_be_denied(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """People have seen the harmless one of the two, maybe."""
+    async with ScriptedGateway() as other:
+        introduce(other, gateway_id="cd" * 32)
+        friendly.anytime(Expect("exec.approval.list", reply=[approval(command="rm -r /")]))
+        other.anytime(Expect("exec.approval.list", reply=[approval(command="ls")]))
+        await add_entry(hass, friendly)
+        second = make_entry(hass, other, gateway_id="cd" * 32)
+        assert await hass.config_entries.async_setup(second.entry_id)
+        await hass.async_block_till_done()
+        assert len((await call(hass, "list_requests"))["requests"]) == 2
+
+        with pytest.raises(ServiceValidationError) as caught:
+            await call(hass, "resolve_approval", approval_id="e-1", decision="allow-once")
+        assert error_key(caught) == "wrong_decision"
+        for gateway in (friendly, other):
+            assert gateway.received("exec.approval.resolve") == []
+            gateway.script(Expect("exec.approval.resolve", reply={"ok": True}))
+            await call(hass, "resolve_approval", approval_id="e-1", decision="deny")
+        assert await hass.config_entries.async_unload(second.entry_id)
+
+
 # rights
 
 
