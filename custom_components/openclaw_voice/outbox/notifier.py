@@ -18,6 +18,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
+from ..gateway.callbacks import Listeners
 from ..gateway.client import GatewayClient
 from ..gateway.frames import GatewayEvent, moment
 from ..gateway.heartbeat import HEARTBEAT_EVENT, Heartbeat
@@ -108,7 +109,7 @@ class Notifier:
         self._client = client
         self._is_ours = is_ours
         self._agent_ids = agent_ids
-        self._listeners: list[Callable[[Notification], None]] = []
+        self._listeners = Listeners[[Notification]]()
         self._surfaced = Surfaced(hass, entry.domain, entry.entry_id)
         self._waiting: deque[_Waiting] = deque()
         self._news = asyncio.Event()
@@ -190,13 +191,7 @@ class Notifier:
     @callback
     def async_subscribe(self, listener: Callable[[Notification], None]) -> CALLBACK_TYPE:
         """Call `listener` with every notification, in order; return what ends that."""
-        self._listeners.append(listener)
-
-        @callback
-        def unsubscribe() -> None:
-            self._listeners.remove(listener)
-
-        return unsubscribe
+        return self._listeners.add(listener)
 
     def facts(self) -> dict[str, Any]:
         """Return what a bug report needs: numbers and times, nothing that was said."""
@@ -400,11 +395,7 @@ class Notifier:
         self._hass.bus.async_fire(
             self.event_type, event_data(notification, entry_id=self._entry.entry_id)
         )
-        for listener in tuple(self._listeners):
-            try:
-                listener(notification)
-            except Exception as err:  # noqa: BLE001 - one listener must not harm the others
-                _LOGGER.error("A listener of notifications failed with %s", type(err).__name__)
+        self._listeners.tell(notification)
         self._surfaced.note(notification)
 
     @callback
