@@ -1,14 +1,22 @@
 """Turns in which an agent asks people something before it goes on."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 import json
+import re
 from typing import Final
 import uuid
 
-from demo.client import HomeAssistantClient, JsonObject
+import pytest
+
+from demo.client import HomeAssistantClient, HomeAssistantError, JsonObject
+from demo.home_assistant import DOMAIN
+from demo.process import CHECKOUT
 from demo.stage import Agent
 
 from .aloud import LateAnswers, act
+
+TRANSLATIONS: Final = CHECKOUT / "custom_components" / DOMAIN / "translations" / "en.json"
 
 GUARD: Final = "guard"
 """An agent that runs no command before somebody allows it."""
@@ -57,3 +65,10 @@ def command(words: str) -> str:
 def question(*parts: JsonObject) -> str:
     """Have the model ask people."""
     return f"MODEL:TOOL tool_call {json.dumps({'id': 'ask_user', 'args': {'questions': parts}})}"
+
+
+def refused(key: str, **placeholders: str) -> AbstractContextManager[object]:
+    """Expect that Home Assistant refuses something with this sentence."""
+    texts = json.loads(TRANSLATIONS.read_text())["exceptions"]
+    sentence = str(texts[key]["message"]).format(**placeholders).rstrip(".")
+    return pytest.raises(HomeAssistantError, match=re.escape(sentence))
