@@ -26,9 +26,6 @@ class AgentSensorDescription(SensorEntityDescription, HasSource):
     is_of_today: bool = False
     """Whether it begins anew at midnight."""
 
-    tells_when_away: bool = False
-    """Whether it has something to tell without a connection."""
-
 
 def _turns(_: GatewayCoordinator, agent: Agent, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
     return agent.async_subscribe(listener)

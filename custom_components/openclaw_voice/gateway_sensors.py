@@ -38,9 +38,6 @@ class GatewaySensorDescription(SensorEntityDescription, HasSource):
     is_of_today: bool = False
     """Whether it begins anew at midnight."""
 
-    tells_when_away: bool = False
-    """Whether it has something to tell without a connection."""
-
 
 def _status(gateway: GatewayCoordinator, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
     return gateway.board.async_subscribe(listener)
