@@ -3,6 +3,7 @@
 The pictures are in `.artefacts/frontend`; whoever changes a text looks at them.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from demo.stage import Agent
 
 from .automations import Automations
 from .browser import Page
-from .frontend import logged_in, speak, texts_in, translations
+from .frontend import LOADED, logged_in, speak, texts_in, translations
 
 pytestmark = [
     pytest.mark.e2e("browser", "gateway", "home-assistant"),
@@ -35,13 +36,17 @@ TRIGGER, CONDITION = "notification_received", "is_connected"
 
 @pytest.fixture
 async def page(
-    agent: Agent, real_home_assistant: HomeAssistantProcess, tmp_path: Path
+    client: HomeAssistantClient,
+    agent: Agent,
+    real_home_assistant: HomeAssistantProcess,
+    tmp_path: Path,
 ) -> AsyncGenerator[Page]:
-    """Return a browser whose user has just logged in."""
+    """Return a browser whose user has just logged in, and speaks English again afterwards."""
     async with logged_in(
         real_home_assistant, tmp_path, ENTRY, width=1280, height=1400, scale=1
     ) as page:
         yield page
+    await speak(client, "en")
 
 
 @pytest.fixture
@@ -73,8 +78,7 @@ async def test_what_people_choose_is_said_in_their_language(
         await page.open(f"{url}{ENTRY}")
         ours = translations(language)
         await read_the_options(page, ours, language)
-        await page.open(f"{url}{automation}")
-        await read_the_automation(page, ours, language)
+        await read_the_automation(page, f"{url}{automation}", ours, language)
 
     await page.open(f"{url}{ENTRY}")
     await change_an_option(page)
@@ -93,19 +97,33 @@ async def read_the_options(page: Page, ours: Any, language: str) -> None:  # noq
     assert unread([texts["description"], texts["sections"], kinds], await page.see(FORM)) == []
 
 
-async def read_the_automation(page: Page, ours: Any, language: str) -> None:  # noqa: ANN401  any JSON
+async def read_the_automation(page: Page, address: str, ours: Any, language: str) -> None:  # noqa: ANN401  any JSON
     """The editor of both, not as YAML, with all their fields."""
+    await page.open(address)
     for kind, key in (("trigger", TRIGGER), ("condition", CONDITION)):
         texts = ours[f"{kind}s"][key]
-        row = f"ha-automation-{kind}-row"
-        await page.click(f"{row} >> ha-automation-row", texts["name"])
-        await page.see(SIDEBAR, texts["name"])
+        await open_part(page, address, kind, texts["name"])
         await page.see(SIDEBAR, texts["description"])
         await page.picture(f"{kind}-{language}")
         shown = await page.see(SIDEBAR)
         assert unread([texts], shown) == []
         if kind == "trigger":
             assert ours["selector"]["notification_kind"]["options"]["job_finished"] in shown
+
+
+async def open_part(page: Page, address: str, kind: str, name: str) -> None:
+    """Open a part of an automation.
+
+    The frontend shows it as YAML, and goes on to, when it has not been told yet what the part is made of.
+    """
+    form, warning = f"ha-automation-{kind}-platform", "ha-automation-editor-warning"
+    async with asyncio.timeout(LOADED):
+        while True:
+            await page.click(f"ha-automation-{kind}-row >> ha-automation-row", name)
+            await page.see(f"{SIDEBAR} >> {form}, {warning}")
+            if await page.sees(f"{SIDEBAR} >> {form}"):
+                return
+            await page.open(address)
 
 
 async def change_an_option(page: Page) -> None:
