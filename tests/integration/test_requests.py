@@ -301,11 +301,9 @@ async def test_without_the_rights_nothing_is_told(
 
 
 async def test_a_gateway_without_such_requests_is_asked_once(
-    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
     """An older one, or one that has another form: that is known at once, not after a while."""
-    monkeypatch.setattr(open_requests, "LIST_LIMIT", 0.2)
-    monkeypatch.setattr(open_requests, "RETRY_WAIT", 0)
     friendly.anytime(
         Expect("plugin.approval.list", reply=missing_scope("operator.admin")),
         Expect("question.list", reply=Refusal(message="invalid question.list params")),
