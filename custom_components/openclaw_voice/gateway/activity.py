@@ -46,7 +46,6 @@ class Activity:
         self._told: dict[str, bool] | None = None
         """While an answer is waited for: runs that events told of, and whether they go on."""
 
-        self._seq: int | None = None
         self._is_certain = False
         self._listeners = Listeners[[]]()
         client.subscribe_events(self._on_event)
@@ -86,7 +85,6 @@ class Activity:
     def forget(self) -> None:
         """The connection is lost: what goes on is not known any more."""
         self._runs.clear()
-        self._seq = None
         self._is_certain = False
         self._told = None
 
@@ -124,17 +122,11 @@ class Activity:
         self._listeners.tell()
 
     def _on_event(self, event: GatewayEvent) -> None:
-        is_gap = None not in (event.seq, self._seq) and event.seq != self._seq_after
-        self._seq = event.seq if event.seq is not None else self._seq
-        if is_gap and self._is_certain:
+        if event.is_after_gap and self._is_certain:
             self._is_certain = False
             self._listeners.tell()
         if event.name == "agent" and event.payload.get("stream") == "lifecycle":
             self._take(event.payload)
-
-    @property
-    def _seq_after(self) -> int:
-        return (self._seq or 0) + 1
 
     def _take(self, payload: JsonObject) -> None:
         run_id = as_text(payload.get("runId"))

@@ -25,9 +25,6 @@ from .notifications import (
 
 _LOGGER = logging.getLogger(__name__)
 
-_REFUSED_FOR_GOOD: Final = frozenset({"FORBIDDEN", "INVALID_REQUEST"})
-"""Codes of refusals that asking again does not change."""
-
 SEARCH_LIMIT: Final = 60.0
 """Seconds for all of it."""
 
@@ -95,8 +92,7 @@ class _Search:
         try:
             await part()
         except RequestError as err:
-            if err.retry_after is not None or err.code not in _REFUSED_FOR_GOOD:
-                self.is_complete = False
+            self.is_complete = self.is_complete and err.is_for_good
             _LOGGER.debug("What was missed is not told: %s", err.code)
         except GatewayError:
             self.is_complete = False

@@ -48,9 +48,6 @@ LIST_LIMIT: Final = 10.0
 RETRY_WAIT: Final = 30.0
 """Seconds until a list is asked for again that did not come although there is a connection."""
 
-_REFUSED_FOR_GOOD: Final = frozenset({"FORBIDDEN", "INVALID_REQUEST"})
-"""Codes of refusals that asking again does not change: want of a right, or of the method."""
-
 _TICK: Final = "tick"
 
 MAX_AHEAD: Final = timedelta(days=36_500)
@@ -87,9 +84,6 @@ class OpenRequests:
         self._listeners = Listeners[[]]()
         self._stops: list[CALLBACK_TYPE] = []
         self._connected_since: datetime | None = None
-        self._seq: int | None = None
-        """Number of the last event on this connection."""
-
         self._ahead = timedelta()
         """How far our clock is ahead of the gateway's."""
 
@@ -251,7 +245,6 @@ class OpenRequests:
             self._listed.clear()
         elif snapshot.connected_since != self._connected_since:
             self._connected_since = snapshot.connected_since
-            self._seq = None
             self._list()
 
     def _list(self) -> None:
@@ -295,18 +288,16 @@ class OpenRequests:
         try:
             listed = await ask()
         except RequestError as err:
-            if err.code not in _REFUSED_FOR_GOOD:
+            if not err.is_for_good:
                 raise
         if self._requests.end_list(kind, filter(self.concerns_us, listed)):
             self._changed()
 
     @callback
     def _on_event(self, event: GatewayEvent) -> None:
-        if event.seq is not None:
-            # The gateway has dropped events for us, and what they told is told by nobody else.
-            if self._seq is not None and event.seq != self._seq + 1:
-                self._list_again()
-            self._seq = event.seq
+        if event.is_after_gap:
+            # What the gateway has dropped is told by nobody else.
+            self._list_again()
         if event.name == _TICK:
             self._note_clock(moment(event.payload.get("ts")))
         elif (kind := APPROVAL_REQUESTED.get(event.name)) is not None:
