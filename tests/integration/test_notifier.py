@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain, repeat
 from typing import Any, Final
 from unittest.mock import DEFAULT, patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
-from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.core import CALLBACK_TYPE, CoreState, HomeAssistant
 from homeassistant.helpers import instance_id
+from homeassistant.helpers.event import async_call_later
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -494,26 +495,31 @@ async def test_a_search_that_fails_is_made_again(
 
 
 async def test_a_search_that_stays_in_vain_becomes_rare(
-    home: HomeAssistant, friendly: ScriptedGateway, freezer: FrozenDateTimeFactory
+    home: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each comes after twice the time of the one before, until one succeeds."""
+    """Each comes after twice the time of the one before, up to an end, until one succeeds."""
+    waits: list[float] = []
+
+    def at_once(
+        hass: HomeAssistant, delay: float, action: Callable[[datetime], None]
+    ) -> CALLBACK_TYPE:
+        waits.append(delay)
+        return async_call_later(hass, 0, action)
+
+    monkeypatch.setattr(notifier_module, "async_call_later", at_once)
     entry = await add_entry(home, friendly)
     locked = Refusal(code="UNAVAILABLE", message="database is locked")
     friendly.anytime(Expect("cron.runs", reply=locked))
     await again(home, friendly, entry)
-    counts = notifier_of(entry).counts
-    await until(home, lambda: counts["incomplete_searches"] == 1)
-    for number, wait in enumerate((60, 120, 240), 2):
-        freezer.tick(wait - 5)
-        async_fire_time_changed(home)
-        await home.async_block_till_done()
-        assert counts["searches"] == number - 1
-        freezer.tick(10)
-        async_fire_time_changed(home)
-        await until(home, lambda number=number: counts["incomplete_searches"] == number)  # type: ignore[misc]
+    await until(home, lambda: len(waits) >= 8)
+    assert waits[:8] == [60, 120, 240, 480, 960, 1920, 1920, 1920]
     tells_of_jobs(friendly)
-    await again(home, friendly, entry)
     await until(home, lambda: notifier_of(entry).facts()["is_complete"])
+    friendly.anytime(Expect("cron.runs", reply=locked))
+    count = len(waits)
+    await again(home, friendly, entry)
+    await until(home, lambda: len(waits) > count)
+    assert waits[count] == 60
 
 
 async def test_a_search_has_a_limit(
