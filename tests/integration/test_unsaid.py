@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.openclaw_voice.const import DOMAIN
 from custom_components.openclaw_voice.outbox import notifier as notifier_module
+from custom_components.openclaw_voice.outbox.surfaced import Surfaced
 from tests.fakes.frames import hello_ok
 from tests.fakes.gateway import Expect, ScriptedGateway
 from tests.fakes.refusals import Refusal
@@ -420,3 +421,15 @@ async def test_what_is_being_said_when_home_assistant_ends(house: House, *, is_h
     assert len(house.stored["unsaid"]) == (0 if is_heard else 1)
     house.hass.set_state(CoreState.running)
     house.kitchen.may_end.set()
+
+
+async def test_nothing_is_written_before_it_was_read(
+    home: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    """A setup that ends early would wipe out what is remembered."""
+    surfaced = Surfaced(home, DOMAIN, "entry")
+    key = f"{DOMAIN}.notifications.entry"
+    await surfaced.async_save()
+    assert key not in hass_storage
+    await surfaced.async_load()
+    assert key in hass_storage
