@@ -70,11 +70,6 @@ class AgentDirectory:
         """Return whether the gateway no longer has an agent, as far as it was told."""
         return agent_id in self._vanished
 
-    @property
-    def has_models(self) -> bool:
-        """Whether any agent has a model, as far as it was told."""
-        return any(self._models.values())
-
     def model_of(self, agent_id: str) -> str | None:
         """Return the model of an agent as `provider/id`, as far as it was told."""
         return self._models.get(agent_id)
