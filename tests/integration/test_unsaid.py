@@ -10,11 +10,14 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components import persistent_notification
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import instance_id
+from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
+    async_test_home_assistant,
 )
 
 from custom_components.openclaw_voice.const import DOMAIN
@@ -433,3 +436,40 @@ async def test_nothing_is_written_before_it_was_read(
     assert key not in hass_storage
     await surfaced.async_load()
     assert key in hass_storage
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
+async def test_the_next_home_assistant_says_it(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_cut_off: bool
+) -> None:
+    """All that is left of the one before is what it has written."""
+    if is_cut_off:
+        await house.fall_silent()
+        house.kitchen.may_end.clear()
+    await job(house, "Trash", soon(1))
+    if is_cut_off:
+        await house.kitchen.begins()
+    await house.hass.async_stop(force=True)
+    assert house.kitchen.said == []
+    async with async_test_home_assistant() as hass:
+        hass.data.pop(DATA_CUSTOM_COMPONENTS)
+        assert await async_setup_component(hass, "homeassistant", {})
+        await add_voice(hass, tmp_path, monkeypatch)
+        kitchen = await add_satellite(hass, "kitchen")
+        await house.wait()
+        before = house.entry
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            entry_id=before.entry_id,
+            unique_id=before.unique_id,
+            data=dict(before.data),
+            options=dict(before.options),
+            subentries_data=[each.as_dict() for each in before.subentries.values()],
+        )
+        entry.add_to_hass(hass)
+        ear = Ear(hass)
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        assert await kitchen.begins() == "Trash: Trash is done."
+        assert ear.heard == []
+        assert await hass.config_entries.async_unload(entry.entry_id)
+        await hass.async_stop(force=True)
