@@ -15,7 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.openclaw_voice import agents
-from custom_components.openclaw_voice.assist.timings import NO_TIMES, Timings
+from custom_components.openclaw_voice.assist.timings import NO_TIMES
 from custom_components.openclaw_voice.const import DOMAIN
 from custom_components.openclaw_voice.status_board import RECHECK, SYSTEM_EVERY, USAGE_EVERY
 from custom_components.openclaw_voice.status_reading import AGAIN, MAX_AGAIN, SETTLING
@@ -24,8 +24,11 @@ from tests.fakes.frames import (
     accepted,
     answered as answered_by_agent,
     event,
+    failed,
     hello_ok,
     lifecycle,
+    response_failed,
+    started,
 )
 from tests.fakes.gateway import Expect, ScriptedGateway, respond, skip_seq, wait_for
 from tests.fakes.refusals import Refusal
@@ -584,11 +587,15 @@ async def test_the_times_of_the_last_turn_are_shown(
     assert 0 <= float(value_of(hass, FIRST_TEXT)) <= float(value_of(hass, END)) < 10
 
 
-async def test_a_turn_that_came_to_nothing_changes_no_times(
+async def test_a_turn_that_was_not_answered_changes_no_times(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
-    """An answer of silence has an end, a refusal has, too; what was never sent has none."""
+    """A refusal, and an answer that comes later, say nothing about how fast answers are."""
     entry = await add(hass, friendly)
     agent = next(iter(entry.runtime_data.agents.values()))
-    agent.note_timings(Timings(connected=1.0))
+    friendly.script(
+        Expect("agent", reply=accepted(), emit=[started(), failed(), response_failed()])
+    )
+    await ask(hass)
     assert agent.last_timings == NO_TIMES
+    assert value_of(hass, FIRST_TEXT) == value_of(hass, END) == "unknown"

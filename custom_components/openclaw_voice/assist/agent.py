@@ -155,10 +155,9 @@ class Agent:
 
     @callback
     def note_timings(self, timings: Timings) -> None:
-        """Remember how long a turn took, unless it was over before it came to anything."""
-        if timings.first_text is not None or timings.done is not None:
-            self.last_timings = timings
-            self._listeners.tell()
+        """Remember how long a turn took that was answered."""
+        self.last_timings = timings
+        self._listeners.tell()
 
     @callback
     def scope_of(self, question: Question) -> SessionScope:

@@ -148,7 +148,8 @@ class AgentTurn:
             async with aclosing(self._ask(plan, words)) as deltas:
                 async for delta in deltas:
                     yield delta
-        self._agent.note_timings(self.timings)
+        if self.result.outcome is TurnOutcome.ANSWERED:
+            self._agent.note_timings(self.timings)
 
     async def async_stop(self) -> None:
         """Stop the run; the turn ends with what was said until then.
