@@ -49,6 +49,7 @@ FLOORS = (
     ("assist/turn.py", 100),
     ("assist/turn_result.py", 100),
     ("outbox/answer_store.py", 100),
+    ("outbox/asked.py", 100),
     ("outbox/late_answer.py", 100),
     ("outbox/notification.py", 100),
     ("outbox/notifications.py", 100),

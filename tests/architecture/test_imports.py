@@ -27,6 +27,7 @@ PURE = [
     *sorted((ROOT / "assist").glob("command*.py")),
     *sorted((ROOT / "assist").glob("consent*.py")),
     *sorted((ROOT / "assist" / "speech").glob("*.py")),
+    ROOT / "outbox" / "asked.py",
     ROOT / "outbox" / "late_answer.py",
     ROOT / "outbox" / "notification.py",
     ROOT / "outbox" / "notifications.py",

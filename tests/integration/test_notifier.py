@@ -19,7 +19,12 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.openclaw_voice.gateway.frames import GatewayEvent
-from custom_components.openclaw_voice.outbox import missed, notifier as notifier_module, surfaced
+from custom_components.openclaw_voice.outbox import (
+    asked,
+    missed,
+    notifier as notifier_module,
+    surfaced,
+)
 from custom_components.openclaw_voice.outbox.notification import (
     Notification,
     NotificationKind,
@@ -880,7 +885,7 @@ async def test_only_so_many_questions_are_remembered(
     home: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer to one that was forgotten is told without where it was asked."""
-    monkeypatch.setattr(notifier_module, "MAX_ASKED", 1)
+    monkeypatch.setattr(asked, "MAX_ASKED", 1)
     await add_entry(home, friendly)
     ear = Ear(home)
     ours = our_session(await instance_id.async_get(home))

@@ -24,6 +24,7 @@ from ..gateway.frames import GatewayEvent, moment
 from ..gateway.heartbeat import HEARTBEAT_EVENT, Heartbeat
 from ..gateway.state import ClientSnapshot, ClientState
 from ..gateway.unasked_message import UnaskedMessage
+from .asked import Asked
 from .missed import async_missed, async_with_full_text
 from .notification import Notification, NotificationKind, event_data
 from .notifications import TABLE, Arrival, asked_by, is_for_us, of_asked, of_message, of_update
@@ -34,9 +35,6 @@ _LOGGER = logging.getLogger(__name__)
 
 MAX_WAITING: Final = 2_000
 """So many wait to be surfaced; what comes then is asked for again, when there is room."""
-
-MAX_ASKED: Final = 100
-"""So many questions are remembered, to say later which one was answered."""
 
 START_GRACE: Final = 5.0
 """Seconds after the start of Home Assistant until its automations listen."""
@@ -120,7 +118,7 @@ class Notifier:
         self._is_complete = False
         """All that had been missed when the worker last looked is surfaced."""
 
-        self._asked: dict[str, Notification] = {}
+        self._asked = Asked()
         self._endings: list[CALLBACK_TYPE] = []
         self._later: CALLBACK_TYPE | None = None
         """Takes back the search that is planned."""
@@ -372,14 +370,14 @@ class Notifier:
         if reminder is None:
             self._surface(notification)
             return
-        self._note_question(notification)
+        self._asked.note(notification)
         if self.remind is not None:
             self.remind(notification, reminder)
 
     @callback
     def _surface(self, notification: Notification) -> None:
         """Tell Home Assistant, unless it was told before."""
-        self._note_question(notification)
+        self._asked.note(notification)
         if notification.id in self._surfaced:
             self.counts["known"] += 1
             return
@@ -388,7 +386,7 @@ class Notifier:
             if asked not in self._surfaced:
                 self.counts["not_ours"] += 1
                 return
-            if (question := self._asked.pop(asked, None)) is not None:
+            if (question := self._asked.take(asked)) is not None:
                 notification = of_asked(notification, question)
         self.last = notification
         self.counts[notification.kind.value] += 1
@@ -397,10 +395,3 @@ class Notifier:
         )
         self._listeners.tell(notification)
         self._surfaced.note(notification)
-
-    @callback
-    def _note_question(self, notification: Notification) -> None:
-        if notification.kind is NotificationKind.QUESTION_ASKED:
-            self._asked[notification.id] = notification
-        while len(self._asked) > MAX_ASKED:
-            del self._asked[next(iter(self._asked))]
