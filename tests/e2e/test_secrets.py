@@ -202,7 +202,15 @@ async def test_what_lets_home_assistant_in_is_nowhere(
         found = await places.shown() | await places.kept()
     found |= {"events": _text(bus.events), "database": places.database()}
 
+    # It is looked where things are.
     assert word in found["events"]
+    assert word in found["database"]
+    assert "openclaw_voice" in found["log"]
+    assert " DEBUG " in found["log"]
+    for place in ("diagnostics", "system health"):
+        assert real_gateway.version in found[place], place
+    for entity_id in await event_entities(places.client, places.agent):
+        assert entity_id in found["history"], entity_id
     assert leaks(found, ours) == []
 
 
