@@ -250,6 +250,9 @@ async def test_a_secret_in_a_command_is_nowhere(
     assert all(event["agent"] == GUARD and "***" in event["data"]["command"] for event in asked)
     for place in ("persistent", "requests", "events", "phone"):
         assert all(word in found[place] for word in commands), place
+    # What the agent itself says of it is its answer, and nothing else that is told.
+    quoting = [event for event in bus.events if leaks({"event": _text(event)}, planted)]
+    assert {event.get("id") for event in quoting} <= {*begun}
     assert leaks(found, planted) == []
 
 
