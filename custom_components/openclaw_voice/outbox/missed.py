@@ -28,7 +28,7 @@ _LOGGER = logging.getLogger(__name__)
 SEARCH_LIMIT: Final = 60.0
 """Seconds for all of it."""
 
-HEARTBEAT_LIMIT: Final = 3.0
+HEARTBEAT_LIMIT: Final = 10.0
 """Seconds to wait for the full text of a heartbeat; its beginning is known."""
 
 HEARTBEAT_END: Final = timedelta(seconds=2)
