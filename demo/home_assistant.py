@@ -55,6 +55,7 @@ logger:
   default: warning
   logs:
     custom_components: debug
+mobile_app:
 recorder:
   commit_interval: 1
 repairs:

@@ -1,15 +1,16 @@
 """What people had better change about a gateway that works: told under Repairs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant, callback
 
-from .agents import AgentDirectory
-from .const import CONF_DEVICE_TOKEN, DOMAIN
+from .agents import AgentDirectory, agents_of
+from .const import CONF_AGENT_ID, CONF_DEVICE_TOKEN, DOMAIN
 from .gateway.client import GatewayClient
+from .gateway.errors import GatewayError
 from .gateway.models import HelloOk
 from .gateway.state import ClientState
 from .hosts import async_is_this_host
@@ -68,17 +69,29 @@ class Advisor:
             )
 
     async def _async_look(self, hello: HelloOk) -> None:
-        advice = set(self._at_once(hello))
-        if hello.auth_method == _NO_AUTHENTICATION and not await async_is_this_host(
+        lacks_model = hello.is_model_configured is False and not await self._async_has_models()
+        is_open = hello.auth_method == _NO_AUTHENTICATION and not await async_is_this_host(
             self._hass, self._entry.data[CONF_URL]
-        ):
-            advice.add(OPEN_GATEWAY)
-        self._issues.async_show_advice(advice)
+        )
+        # Unless another gateway, or none, is there after all that was asked.
+        if self._client.snapshot.hello is hello and not self._client.is_stopped:
+            advice = {
+                NO_MODEL: lacks_model,
+                OPEN_GATEWAY: is_open,
+                SECRET_KEPT: is_secret_needless(self._entry.data, hello),
+            }
+            self._issues.async_show_advice([kind for kind, is_so in advice.items() if is_so])
 
-    def _at_once(self, hello: HelloOk) -> Iterator[str]:
-        """Yield what needs no look-up of a name."""
-        # A model that was configured since then is in the list of agents.
-        if hello.is_model_configured is False and not self._directory.has_models:
-            yield NO_MODEL
-        if is_secret_needless(self._entry.data, hello):
-            yield SECRET_KEPT
+    async def _async_has_models(self) -> bool:
+        """Ask whether a model was configured since the hello.
+
+        The list of agents does not say: it names a model for each, whether there is a way to it or not.
+        """
+        agents = agents_of(self._entry)
+        try:
+            models = await self._client.status.models(
+                agents[0].data[CONF_AGENT_ID] if agents else None
+            )
+        except GatewayError:
+            return False
+        return bool(models)

@@ -7,7 +7,7 @@ from typing import Final
 
 from homeassistant.components.sensor import SensorEntityDescription
 from homeassistant.components.sensor.const import SensorDeviceClass, SensorStateClass
-from homeassistant.const import EntityCategory, UnitOfTime
+from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory, UnitOfTime
 from homeassistant.core import CALLBACK_TYPE
 
 from .assist.agent import Agent
@@ -26,12 +26,15 @@ class AgentSensorDescription(SensorEntityDescription, HasSource):
     is_of_today: bool = False
     """Whether it begins anew at midnight."""
 
-    tells_when_away: bool = False
-    """Whether it has something to tell without a connection."""
-
 
 def _turns(_: GatewayCoordinator, agent: Agent, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
     return agent.async_subscribe(listener)
+
+
+def _model(gateway: GatewayCoordinator, agent: Agent) -> str | None:
+    """Return what the options say, else what the gateway has for the agent."""
+    model = agent.options.model or gateway.directory.model_of(agent.agent_id)
+    return model and model[:MAX_LENGTH_STATE_STATE]
 
 
 AGENT_SENSORS: Final = (
@@ -46,9 +49,7 @@ AGENT_SENSORS: Final = (
         key="model",
         source=Source.AGENTS,
         entity_category=EntityCategory.DIAGNOSTIC,
-        value=lambda gateway, agent: (
-            agent.options.model or gateway.directory.model_of(agent.agent_id)
-        ),
+        value=_model,
         follow=lambda gateway, _, listener: gateway.directory.async_subscribe(listener),
     ),
     AgentSensorDescription(

@@ -13,6 +13,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later
 
 from .const import CONF_AGENT_ID, CONF_EMOJI, DOMAIN, LOGGER, SUBENTRY_AGENT
+from .gateway.callbacks import Listeners
 from .gateway.client import GatewayClient
 from .gateway.errors import GatewayError
 from .gateway.frames import GatewayEvent
@@ -54,7 +55,7 @@ class AgentDirectory:
         self._models: dict[str, str | None] = {}
         """What each agent uses where a session says nothing else, by agent."""
 
-        self._listeners: list[CALLBACK_TYPE] = []
+        self._listeners = Listeners[[]]()
         self._is_reading = False
         self._is_outdated = False
         self._stop_timer: CALLBACK_TYPE | None = None
@@ -69,11 +70,6 @@ class AgentDirectory:
         """Return whether the gateway no longer has an agent, as far as it was told."""
         return agent_id in self._vanished
 
-    @property
-    def has_models(self) -> bool:
-        """Whether any agent has a model, as far as it was told."""
-        return any(self._models.values())
-
     def model_of(self, agent_id: str) -> str | None:
         """Return the model of an agent as `provider/id`, as far as it was told."""
         return self._models.get(agent_id)
@@ -81,13 +77,7 @@ class AgentDirectory:
     @callback
     def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` whenever the list was read; return what ends that."""
-        self._listeners.append(listener)
-
-        @callback
-        def unsubscribe() -> None:
-            self._listeners.remove(listener)
-
-        return unsubscribe
+        return self._listeners.add(listener)
 
     @callback
     def async_read(self) -> None:
@@ -160,8 +150,7 @@ class AgentDirectory:
             if agent := told.get(_id_of(subentry)):
                 self._follow(subentry, agent)
         self._models = {agent_id: agent.model for agent_id, agent in told.items()}
-        for listener in tuple(self._listeners):
-            listener()
+        self._listeners.tell()
 
     def _follow(self, subentry: ConfigSubentry, agent: AgentInfo) -> None:
         """Store what the gateway calls an agent; its title follows unless the user gave one."""

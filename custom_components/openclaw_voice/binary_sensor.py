@@ -26,8 +26,6 @@ class GatewayBinarySensorDescription(BinarySensorEntityDescription, HasSource):
 
     value: Callable[[GatewayCoordinator], bool | None]
     attributes: Callable[[GatewayCoordinator], dict[str, Any]] | None = None
-    tells_when_away: bool = False
-    """Whether it has something to tell without a connection."""
 
 
 def _has_problem(gateway: GatewayCoordinator) -> bool | None:

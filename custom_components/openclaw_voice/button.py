@@ -23,7 +23,6 @@ class GatewayButtonDescription(ButtonEntityDescription, HasSource):
     """A button of the gateway, and what it does."""
 
     press: Callable[[GatewayCoordinator], Awaitable[None]]
-    works_when_away: bool = False
 
 
 BUTTONS: Final = (
@@ -33,7 +32,7 @@ BUTTONS: Final = (
         entity_category=EntityCategory.DIAGNOSTIC,
         # A connection there is stays: turns run on it.
         press=lambda gateway: gateway.async_try_now(),
-        works_when_away=True,
+        tells_when_away=True,
     ),
     GatewayButtonDescription(
         key="stop_runs",
@@ -62,7 +61,7 @@ class GatewayButton(GatewayEntity, ButtonEntity):
         self, coordinator: GatewayCoordinator, description: GatewayButtonDescription
     ) -> None:
         """Do what `description` says."""
-        super().__init__(coordinator, description.key, tells_when_away=description.works_when_away)
+        super().__init__(coordinator, description.key, tells_when_away=description.tells_when_away)
         self._attr_entity_category = description.entity_category
         self.entity_description = description
 

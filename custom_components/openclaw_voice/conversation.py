@@ -19,7 +19,7 @@ from .assist.question import Question
 from .assist.scope import is_spoken
 from .assist.session_key import without_aside
 from .assist.surroundings import async_origin
-from .assist.turn import TurnOutcome
+from .assist.turn_result import TurnOutcome
 from .const import LOGGER
 from .coordinator import OpenClawConfigEntry
 from .entity import AgentEntity, async_add_to_agents

@@ -23,6 +23,7 @@ from .assist.agent import Agent
 from .const import DOMAIN, LOGGER
 from .entry_data import CREDENTIALS, async_connection_settings, entry_data
 from .exceptions import setup_error
+from .gateway.callbacks import Listeners
 from .gateway.client import GatewayClient
 from .gateway.errors import CredentialsRejectedError, GatewayError, RateLimitedError
 from .gateway.models import HelloOk
@@ -99,8 +100,8 @@ class GatewayCoordinator:
         self._data: Mapping[str, Any] = entry.data
         """What the client was last told to connect with."""
 
-        self._listeners: list[CALLBACK_TYPE] = []
-        self._agent_listeners: list[CALLBACK_TYPE] = []
+        self._listeners = Listeners[[]]()
+        self._agent_listeners = Listeners[[]]()
         self._trouble: str | None = None
         """The trouble that was logged last, until the connection is back."""
 
@@ -184,7 +185,7 @@ class GatewayCoordinator:
     @callback
     def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` whenever the connection changes; return what ends that."""
-        return _listen(self._listeners, listener)
+        return self._listeners.add(listener)
 
     @callback
     def async_for_each_agent(self, add: Callable[[ConfigSubentry], None]) -> CALLBACK_TYPE:
@@ -202,18 +203,19 @@ class GatewayCoordinator:
                     add(agent)
 
         add_new()
-        return _listen(self._agent_listeners, add_new)
+        return self._agent_listeners.add(add_new)
 
     @callback
     def async_update_agents(self) -> None:
-        """Bring in agents that were added to the entry, and new titles. Nothing else is touched.
+        """Bring in agents that were added to the entry, new titles and options.
 
         Home Assistant itself takes away the device and the entities of a removed one.
         """
         self.directory.async_update()
         self.household.async_update()
-        for add_new in list(self._agent_listeners):
-            add_new()
+        self._agent_listeners.tell()
+        # What entities show may be an option of an agent.
+        self._listeners.tell()
 
     @callback
     def _on_snapshot(self, snapshot: ClientSnapshot) -> None:
@@ -231,8 +233,7 @@ class GatewayCoordinator:
             snapshot.error, CredentialsRejectedError
         ):
             self._entry.async_start_reauth(self._hass)
-        for listener in tuple(self._listeners):
-            listener()
+        self._listeners.tell()
 
     def _store_device_token(self, hello: HelloOk | None) -> None:
         """Keep a device token that is new, and forget the shared secret for it."""
@@ -305,14 +306,3 @@ class GatewayCoordinator:
 
 def _without_credentials(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key not in CREDENTIALS}
-
-
-@callback
-def _listen(listeners: list[CALLBACK_TYPE], listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-    listeners.append(listener)
-
-    @callback
-    def unsubscribe() -> None:
-        listeners.remove(listener)
-
-    return unsubscribe

@@ -25,6 +25,7 @@ from .gateway.errors import GatewayError, NotConnectedError
 from .gateway.redact import redact
 from .gateway.state import ClientSnapshot
 from .issues import OLDEST_TESTED
+from .outbox.pending import kind_of
 
 _HARMLESS: Final = frozenset({CONF_SCOPES})
 """What of an entry's data is shown."""
@@ -92,8 +93,9 @@ def _status(coordinator: GatewayCoordinator) -> dict[str, Any]:
         "clients": status.clients,
         "has_update": status.update is not None,
         "has_next_job": status.next_job is not None,
+        "waiting_answers": Counter(map(kind_of, coordinator.requests.pending)),
         "usage": None if status.usage is None else asdict(status.usage),
-        "active_runs": sum(activity.runs.values()),
+        "active_runs": coordinator.board.active_runs,
         "is_certain_of_runs": activity.is_certain,
         "readings": coordinator.board.readings,
     }

@@ -13,6 +13,7 @@ from homeassistant.core import CALLBACK_TYPE
 from .coordinator import GatewayCoordinator
 from .exceptions import CONNECTION_ERRORS
 from .gateway.state import ClientState
+from .outbox.notifications import MAX_TITLE
 from .outbox.pending import kind_of
 from .status_source import HasSource, Source
 
@@ -36,9 +37,6 @@ class GatewaySensorDescription(SensorEntityDescription, HasSource):
 
     is_of_today: bool = False
     """Whether it begins anew at midnight."""
-
-    tells_when_away: bool = False
-    """Whether it has something to tell without a connection."""
 
 
 def _status(gateway: GatewayCoordinator, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -110,7 +108,7 @@ SENSORS: Final = (
         key="active_runs",
         source=Source.RUNS,
         state_class=SensorStateClass.MEASUREMENT,
-        value=lambda gateway: sum(gateway.client.activity.runs.values()),
+        value=lambda gateway: gateway.board.active_runs,
         follow=_status,
     ),
     GatewaySensorDescription(
@@ -155,7 +153,7 @@ SENSORS: Final = (
         device_class=SensorDeviceClass.TIMESTAMP,
         value=lambda gateway: job.at if (job := gateway.board.status.next_job) else None,
         attributes=lambda gateway: {
-            "name": job.name if (job := gateway.board.status.next_job) else None
+            "name": job.name[:MAX_TITLE] if (job := gateway.board.status.next_job) else None
         },
         follow=lambda gateway, listener: gateway.board.async_watch_next_job(listener),
     ),
@@ -163,7 +161,7 @@ SENSORS: Final = (
         key="waiting_answers",
         source=Source.REQUESTS,
         state_class=SensorStateClass.MEASUREMENT,
-        value=lambda gateway: len(gateway.requests.pending),
+        value=lambda gateway: len(gateway.requests.pending) if gateway.requests.is_told else None,
         attributes=_waiting,
         follow=lambda gateway, listener: gateway.requests.async_subscribe(listener),
     ),

@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from .agents import agents_of
 from .assist.agent import Agent, House, raise_first
+from .assist.consent import can_consent, consent
 from .assist.memory import Memory
 from .assist.phrases import async_phrases, async_texts
 from .assist.session_key import is_ours
@@ -22,6 +23,7 @@ from .outbox.announcer import Announcer
 from .outbox.late_answers import Outbox
 from .outbox.notifier import Notifier
 from .outbox.open_requests import OpenRequests
+from .outbox.spoken_approval import SpokenApproval
 
 
 class Household:
@@ -72,7 +74,18 @@ class Household:
             speak=self._async_speak,
             texts=lambda language: async_texts(hass, language, "common"),
             agent_name=self._name_of_agent,
+            unsaid=self.notifier.unsaid,
         )
+        self.notifier.remind = self.announcer.async_remind
+        self.announcer.ask_approval = SpokenApproval(
+            hass,
+            self.requests,
+            speak=self._async_speak,
+            texts=lambda language: async_texts(hass, language, "common"),
+            explain=self._async_explain,
+            can_understand=can_consent,
+            understand=consent,
+        ).ask_of
         self.agents: dict[str, Agent] = {}
         """By the id of their subentry."""
 
@@ -132,6 +145,7 @@ class Household:
         await self.outbox.async_stop()
         await self.notifier.async_stop()
         await self.announcer.async_stop()
+        await self.notifier.async_save()
         self.requests.async_stop()
         await self.memory.async_stop()
 

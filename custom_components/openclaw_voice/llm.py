@@ -30,7 +30,7 @@ from .assist.context import MAX_NAME as MAX_AGENT_NAME, one_line
 from .assist.question import Question
 from .assist.run_limit import take_run
 from .assist.surroundings import async_origin
-from .assist.turn import TurnOutcome
+from .assist.turn_result import TurnOutcome
 from .const import DOMAIN
 from .coordinator import OpenClawConfigEntry
 

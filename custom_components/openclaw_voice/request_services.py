@@ -1,6 +1,6 @@
 """The actions that answer what waits for people: approvals and questions of the agents."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
@@ -22,7 +22,7 @@ from .const import DOMAIN
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .exceptions import action_error, input_error
 from .gateway.approvals import DENY
-from .gateway.errors import AnswerError, GatewayError
+from .gateway.errors import AnswerError, GatewayError, WrongDecisionError
 from .named_gateway import CONF_GATEWAY, named_gateway
 from .outbox.notification import event_data
 from .outbox.open_requests import OpenRequests
@@ -92,6 +92,9 @@ async def _async_resolve(call: ServiceCall) -> ServiceResponse:
     approval_id, decision = call.data[ATTR_APPROVAL_ID], call.data[ATTR_DECISION]
     if decision != DENY:
         await async_check_admin(call.hass, call.context)
+        if len(_knowing(_loaded(call.hass), approval_id)) > 1:
+            # One of them has taken the id of another: nobody knows which of the two people mean.
+            raise WrongDecisionError("two gateways ask by the same id", offered=(DENY,))
     await _async_on_its_gateway(
         call, approval_id, lambda requests: requests.async_resolve(approval_id, decision)
     )
@@ -150,9 +153,8 @@ async def _async_on_its_gateway(
         raise input_error("no_gateway")
     for gateway in gateways:
         await _async_check(call.hass, call.context, gateway)
-    known = [each for each in gateways if each.requests.get(request_id) is not None]
     errors: list[GatewayError] = []
-    for gateway in known or gateways:
+    for gateway in _knowing(gateways, request_id) or gateways:
         try:
             await answer(gateway.requests)
         except GatewayError as err:
@@ -161,6 +163,10 @@ async def _async_on_its_gateway(
             return
     # That it waits nowhere is certain only when all of them say so.
     raise next((err for err in errors if not isinstance(err, AnswerError)), errors[0])
+
+
+def _knowing(gateways: Iterable[GatewayCoordinator], request_id: str) -> list[GatewayCoordinator]:
+    return [each for each in gateways if each.requests.get(request_id) is not None]
 
 
 def _loaded(hass: HomeAssistant) -> Iterator[GatewayCoordinator]:

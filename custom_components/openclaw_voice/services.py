@@ -29,7 +29,7 @@ from .assist.run_limit import take_run
 from .assist.session_key import is_ours
 from .assist.surroundings import async_origin
 from .assist.timings import Timings
-from .assist.turn import TOTAL_LIMIT, TurnOutcome
+from .assist.turn_result import TOTAL_LIMIT, TurnOutcome
 from .const import DOMAIN
 from .coordinator import OpenClawConfigEntry
 from .exceptions import action_error, input_error

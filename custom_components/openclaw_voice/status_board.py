@@ -17,6 +17,7 @@ from homeassistant.helpers.event import async_call_later, async_track_time_chang
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN, LOGGER
+from .gateway.callbacks import Listeners
 from .gateway.client import GatewayClient
 from .gateway.cron import NextJob
 from .gateway.errors import GatewayError
@@ -61,11 +62,14 @@ class StatusBoard:
         self._hass = hass
         self._entry = entry
         self._client = client
-        self._listeners: list[CALLBACK_TYPE] = []
+        self._listeners = Listeners[[]]()
         self._runs: Mapping[str, str] = {}
         self._is_reading_runs = False
         self._is_runs_wanted = False
         """Another connection, or a gap, since they were asked for."""
+
+        self._are_runs_told = False
+        """They were asked for over this connection, whatever came of it."""
 
         self._are_runs_refused = False
         """The gateway did not tell them: asked again after a while, not after every event."""
@@ -84,13 +88,7 @@ class StatusBoard:
     @callback
     def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` whenever something changes that is pushed; return what ends it."""
-        self._listeners.append(listener)
-
-        @callback
-        def stop() -> None:
-            self._listeners.remove(listener)
-
-        return stop
+        return self._listeners.add(listener)
 
     @callback
     def async_watch_usage(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -134,6 +132,11 @@ class StatusBoard:
         known = self.status
         usage = known.usage if agent_id is None else known.agent_usage.get(agent_id)
         return usage if usage is not None and usage.day == _today() else None
+
+    @property
+    def active_runs(self) -> int | None:
+        """How many runs go on, None right after a connect: until that is told it is not zero."""
+        return sum(self._client.activity.runs.values()) if self._are_runs_told else None
 
     def last_activity(self, agent_id: str) -> datetime | None:
         """Return when an agent last did something (UTC)."""
@@ -196,13 +199,14 @@ class StatusBoard:
         for reading in self._readings:
             reading.async_connected()
         self._read_runs()
-        self._tell()
+        self._listeners.tell()
 
     @callback
     def _disconnected(self) -> None:
         self._is_connected = False
         for reading in self._readings:
             reading.async_disconnected()
+        self._are_runs_told = False
         self._cancel_recheck()
         self._client.activity.forget()
         self._runs = {}
@@ -212,7 +216,7 @@ class StatusBoard:
         """What yesterday has cost is not shown as today's."""
         for reading in self._usages:
             reading.async_read()
-        self._tell()
+        self._listeners.tell()
 
     @callback
     def _on_event(self, event: GatewayEvent) -> None:
@@ -232,11 +236,7 @@ class StatusBoard:
     def _show(self, status: GatewayStatus) -> None:
         before, self.status = self.status, status
         if status != before:
-            self._tell()
-
-    def _tell(self) -> None:
-        for listener in tuple(self._listeners):
-            listener()
+            self._listeners.tell()
 
     def _watch(self, reading: Reading, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         unsubscribe, rest = self.async_subscribe(listener), reading.async_watch()
@@ -259,7 +259,7 @@ class StatusBoard:
             self._usage.async_changed()
             for agent_id in {before[run_id] for run_id in ended} & self._agents.keys():
                 self._agents[agent_id].async_changed()
-        self._tell()
+        self._listeners.tell()
 
     def _read_runs(self) -> None:
         self._cancel_recheck()
@@ -284,7 +284,11 @@ class StatusBoard:
         activity = self._client.activity
         if self._is_runs_wanted:
             self._read_runs()
-        elif self._is_connected and (activity.has_unseen or not activity.is_certain):
+            return
+        if not self._are_runs_told:
+            self._are_runs_told = self._is_connected
+            self._listeners.tell()
+        if self._is_connected and (activity.has_unseen or not activity.is_certain):
             job = HassJob(self._on_recheck, cancel_on_shutdown=True)
             self._stop_recheck = async_call_later(self._hass, RECHECK, job)
 

@@ -40,3 +40,5 @@ class HasSource:
     """A part of the description of an entity."""
 
     source: Source
+    tells_when_away: bool = False
+    """Whether it has something to tell, or to do, without a connection."""

@@ -7,7 +7,8 @@ import statistics
 import time
 from typing import Any, Final, override
 
-from custom_components.openclaw_voice.assist.turn import Turn, TurnOutcome
+from custom_components.openclaw_voice.assist.turn import Turn
+from custom_components.openclaw_voice.assist.turn_result import TurnOutcome
 from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.connection import Connection, ResponseListener
 from custom_components.openclaw_voice.gateway.errors import GatewayError
@@ -18,6 +19,7 @@ from custom_components.openclaw_voice.gateway.models import (
     HelloOk,
     Policy,
 )
+from custom_components.openclaw_voice.gateway.questions import AgentQuestion
 
 from ..process import DemoError
 
@@ -82,6 +84,10 @@ class _NoSentences:
 
     no_answer = ""
     file = ""
+    approval = ""
+
+    def asking(self, question: AgentQuestion) -> str:
+        return question.id
 
     def holding(self, tool: str | None) -> str:
         return tool or ""

@@ -7,9 +7,9 @@ from typing import Any
 from homeassistant.helpers import llm
 import pytest
 
-from custom_components.openclaw_voice.assist.turn import (
+from custom_components.openclaw_voice.assist.turn import Turn
+from custom_components.openclaw_voice.assist.turn_result import (
     AnswerStoppedError,
-    Turn,
     TurnOutcome,
     TurnResult,
     TurnStyle,
@@ -19,15 +19,20 @@ from custom_components.openclaw_voice.gateway.errors import (
     NotConnectedError,
     RunLostError,
 )
+from custom_components.openclaw_voice.gateway.questions import AgentQuestion
 from custom_components.openclaw_voice.gateway.run_items import (
+    ApprovalAwaited,
     ChatDelta,
     ChatFinal,
     MessageStarted,
+    QuestionAsked,
     RunItem,
     RunOutcome,
     ToolActivity,
     ToolPhase,
 )
+
+from .test_spoken_answer import part, question
 
 STARTED = ToolActivity(
     call_id="t1", name="lights", phase=ToolPhase.START, arguments={"room": "den"}
@@ -43,6 +48,9 @@ TOOL_RESULT = {
 }
 
 
+QUESTION = question(part("Kitchen", "Bath"))
+
+
 class Said:
     """Sentences as short as possible."""
 
@@ -52,6 +60,11 @@ class Said:
 
     no_answer = "(no answer)"
     file = "(file)"
+    approval = "(may I?)"
+
+    def asking(self, question: AgentQuestion) -> str:
+        """Ask the first part."""
+        return f"*{question.parts[0].text}*"
 
     def holding(self, tool: str | None) -> str:
         """Name the tool."""
@@ -400,3 +413,44 @@ async def test_the_stages_of_a_turn_have_their_times() -> None:
 def test_what_was_said_is_not_in_the_repr() -> None:
     """Results may be logged, speech may not."""
     assert "secret" not in repr(TurnResult(outcome=TurnOutcome.ANSWERED, speech="secret"))
+
+
+async def test_who_waits_for_an_approval_reads_why() -> None:
+    """In the message that is open; the tool goes on, and the answer is a message of its own."""
+    waits = ApprovalAwaited("a")
+    turn = turn_of([STARTED, waits, ENDED, MessageStarted(), ChatDelta("Done."), ANSWERED])
+    assert await deltas_of(turn) == [
+        {"role": "assistant"},
+        TOOL_CALL,
+        {"content": "(may I?)\n\n"},
+        TOOL_RESULT,
+        {"role": "assistant"},
+        {"content": "Done."},
+    ]
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+    assert turn.result.speech == "Done."
+    assert turn.timings.first_text is not None
+
+
+async def test_what_was_said_before_is_kept_apart() -> None:
+    """By a blank where it is heard; what was held back comes first."""
+    turn = turn_of([MessageStarted(), ChatDelta("I look."), ApprovalAwaited("a"), ANSWERED], SPOKEN)
+    assert await deltas_of(turn) == [
+        {"role": "assistant"},
+        {"content": "I LOOK"},
+        {"content": "."},
+        {"content": " (MAY I?) "},
+    ]
+    assert turn.result.speech == "I LOOK."
+
+
+async def test_a_question_without_a_message_opens_one() -> None:
+    """It is read as it was written, and the turn waits for whoever answers it elsewhere."""
+    turn = turn_of([QuestionAsked(QUESTION), MessageStarted(), ChatDelta("Fine."), ANSWERED])
+    assert await deltas_of(turn) == [
+        {"role": "assistant"},
+        {"content": "*Which room?*\n\n"},
+        {"role": "assistant"},
+        {"content": "Fine."},
+    ]
+    assert turn.result.asked is None

@@ -8,22 +8,22 @@ import pytest
 
 from custom_components.openclaw_voice.assist import turn as turn_module
 from custom_components.openclaw_voice.assist.patient import PatientItems
-from custom_components.openclaw_voice.assist.turn import (
-    HandOver,
-    Turn,
-    TurnOutcome,
-    TurnStyle,
-)
+from custom_components.openclaw_voice.assist.turn import HandOver, Turn
+from custom_components.openclaw_voice.assist.turn_result import TurnOutcome, TurnStyle
 from custom_components.openclaw_voice.gateway.errors import GatewayError, RunLostError
+from custom_components.openclaw_voice.gateway.questions import AgentQuestion
 from custom_components.openclaw_voice.gateway.run_items import (
+    ApprovalAwaited,
     ChatDelta,
     ChatFinal,
     MessageStarted,
+    QuestionAsked,
     RunItem,
     RunOutcome,
 )
 
-from .test_turn import ENDED, STARTED, Capitals, Said
+from .test_spoken_answer import part, question
+from .test_turn import ENDED, QUESTION, STARTED, Capitals, Said
 
 ANSWERED = ChatFinal(outcome=RunOutcome.ANSWERED)
 SHORT = 0.02
@@ -557,3 +557,80 @@ async def test_a_slow_disk_does_not_keep_people_waiting(
     assert caplog.messages == ["A run was not stored in time; a restart would lose it"]
     run.say(ANSWERED)
     assert await outbox.rest() == [ANSWERED]
+
+
+# people the run waits for
+
+
+async def test_a_turn_that_waits_for_an_approval_ends_as_any_other() -> None:
+    """Its patience goes on; whoever gets only the result hears both sentences."""
+    run = Run(STARTED, ApprovalAwaited("a"))
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take)
+    deltas = await deltas_of(turn)
+    assert deltas[2] == {"content": "(MAY I?) "}
+    assert deltas[-1] == LATER
+    assert turn.result.speech == "(MAY I?) (later, None)"
+    assert turn.result.asked is None
+    run.say(ENDED, ANSWERED)
+    assert await outbox.rest() == [ENDED, ANSWERED]
+
+
+async def test_an_agent_that_went_on_waits_no_longer() -> None:
+    """What ends the turn later has nothing to do with the approval."""
+    run = Run(ApprovalAwaited("a"), MessageStarted(), ChatDelta("Thanks"), STARTED)
+    turn = turn_with(run, Outbox(run).take)
+    await deltas_of(turn)
+    assert turn.result.speech == "THANKS (later, lights)"
+
+
+async def test_a_turn_ends_with_a_question_that_can_be_answered() -> None:
+    """At once, so that somebody can say the answer; the run goes on."""
+    run = Run(STARTED, QuestionAsked(QUESTION))
+    outbox = Outbox(run)
+    turn = turn_with(run, outbox.take, patience=100)
+    deltas = await deltas_of(turn)
+    assert deltas[2] == {"content": "WHICH ROOM? "}
+    assert deltas[-1]["role"] == "tool_result"
+    assert len(deltas) == 4
+    assert turn.result.outcome is TurnOutcome.LATER
+    assert (turn.result.speech, turn.result.asked) == ("WHICH ROOM?", QUESTION)
+    assert outbox.was_in_time
+    run.say(ENDED, ANSWERED)
+    assert await outbox.rest() == [ENDED, ANSWERED]
+
+
+@pytest.mark.parametrize(
+    ("asked", "style"),
+    [
+        (question(part("A"), part("B", part_id="days")), {}),
+        (QUESTION, {"patience": None, "total": SHORT}),
+    ],
+    ids=["too much for a sentence", "nobody listens"],
+)
+async def test_a_turn_waits_for_answers_from_elsewhere(
+    asked: AgentQuestion, style: dict[str, Any]
+) -> None:
+    """As long as for anything else."""
+    run = Run(QuestionAsked(asked))
+    turn = turn_with(run, Outbox(run).take, **style)
+    deltas = await deltas_of(turn)
+    assert deltas[1:] == [{"content": "WHICH ROOM? "}, LATER]
+    assert turn.result.asked is None
+
+
+async def test_a_question_that_was_answered_meanwhile_ends_nothing() -> None:
+    """The agent goes on in the same breath."""
+    run = Run(QuestionAsked(QUESTION), MessageStarted(), ChatDelta("Fine."), ANSWERED)
+    turn = turn_with(run, Outbox(run).take, patience=100)
+    assert (await deltas_of(turn))[-1] == {"content": "."}
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+
+
+async def test_a_question_is_waited_for_when_nobody_takes_the_run() -> None:
+    """There is nowhere to go on."""
+    run = Run(QuestionAsked(QUESTION), ANSWERED)
+    turn = turn_with(run, None)
+    await deltas_of(turn)
+    assert turn.result.outcome is TurnOutcome.ANSWERED
+    assert turn.result.asked is None

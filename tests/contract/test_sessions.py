@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from custom_components.openclaw_voice.gateway import sessions
 from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.run_items import ChatFinal
 from custom_components.openclaw_voice.gateway.sessions import MessageRole, SessionInfo
@@ -20,8 +23,8 @@ async def ask(client: GatewayClient, session_key: str, message: str) -> str:
 
 async def session_of(client: GatewayClient, session_key: str) -> SessionInfo | None:
     """Return the row of a session."""
-    sessions = await client.sessions.list("main")
-    return next((session for session in sessions if session.key == session_key), None)
+    listed = await client.sessions.list("main")
+    return next((session for session in listed if session.key == session_key), None)
 
 
 async def test_a_turn_leaves_a_session(client: GatewayClient, session_key: str) -> None:
@@ -49,6 +52,21 @@ async def test_the_session_used_last_comes_first(client: GatewayClient, session_
         session_key,
         f"{session_key}:other",
     ]
+
+
+async def test_all_sessions_used_since_a_moment_are_found(
+    client: GatewayClient, session_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Page by page, however many there are."""
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 1)
+    keys = [session_key, f"{session_key}:other", f"{session_key}:third"]
+    begin = datetime.now(UTC) - timedelta(seconds=1)
+    for key in keys:
+        await ask(client, key, "MODEL:SAY Hello.")
+
+    found = [session.key for session in await client.sessions.used_since(begin)]
+
+    assert [key for key in found if key in keys] == keys[::-1]
 
 
 async def test_a_session_is_active_while_a_run_goes_on(

@@ -45,7 +45,7 @@ class _Feed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """A client of the gateway on the same computer, with a device of its own."""
+    """A client of the gateway on the same computer."""
 
     connection: Connection
     feed: _Feed
@@ -53,13 +53,17 @@ class Operator:
     @classmethod
     @asynccontextmanager
     async def connect(
-        cls, gateway: GatewayProcess, *, scopes: tuple[str, ...] = DEFAULT_SCOPES
+        cls,
+        gateway: GatewayProcess,
+        *,
+        scopes: tuple[str, ...] = DEFAULT_SCOPES,
+        identity: DeviceIdentity | None = None,
     ) -> AsyncGenerator[Self]:
-        """Connect while the block lasts."""
+        """Connect while the block lasts, with a new device unless one is given."""
         settings = ConnectionSettings(
             url=f"ws://127.0.0.1:{gateway.port}",
             credentials=Credentials(secret=gateway.token),
-            identity=DeviceIdentity.create(),
+            identity=identity or DeviceIdentity.create(),
             client_version="0.1.0",
             scopes=scopes,
             required_scopes=scopes,
@@ -95,10 +99,15 @@ class Operator:
                         return event.payload
                 await self.feed.changed.wait()
 
-    async def chat(self, session_key: str, text: str) -> str:
-        """Say something in a session of one's own, and return what the agent answers."""
+    async def begin(self, session_key: str, text: str) -> str:
+        """Say something in a session, and return what names the run."""
         run_id = str(uuid.uuid4())
         await self.call("chat.send", sessionKey=session_key, message=text, idempotencyKey=run_id)
+        return run_id
+
+    async def chat(self, session_key: str, text: str) -> str:
+        """Say something in a session, and return what the agent answers."""
+        run_id = await self.begin(session_key, text)
         final = await self.until(
             "chat", lambda payload: payload["runId"] == run_id and payload["state"] == "final"
         )
@@ -134,14 +143,49 @@ class Administrator(Operator):
 
     async def ask_before_commands(self, agent_id: str) -> None:
         """Let an agent run a command only when somebody allows it."""
-        before = await self.call("config.get")
         tools = {"exec": {"security": "full", "ask": "always"}}
-        patch = {"agents": {"entries": {agent_id: {"tools": tools}}}}
+        await self._configure({"agents": {"entries": {agent_id: {"tools": tools}}}})
+
+    @asynccontextmanager
+    async def heartbeats(self, prompt: str) -> AsyncGenerator[None]:
+        """Have all agents look around once a day while the block lasts, and do this then.
+
+        What they say is sent to no messenger. Those who have none would not be asked otherwise.
+        """
+        await self._beat({"every": "24h", "target": "none", "prompt": prompt})
+        yield
+        await self._beat({"every": "0m", "target": None, "prompt": None})
+
+    async def run_heartbeat(self, agent_id: str = "main") -> None:
+        """Let an agent look around now, and wait for the end."""
+        listed = await self.call("cron.list", includeDisabled=True)
+        key = f"heartbeat:{agent_id}"
+        (job,) = [job for job in listed["jobs"] if job.get("declarationKey") == key]
+        await self._run_job(job["id"])
+
+    async def _beat(self, heartbeat: JsonObject) -> None:
+        """Change how often agents look around, and wait until the gateway has planned it."""
         known = len(self.feed.events)
-        answer = await self.call("config.patch", raw=json.dumps(patch), baseHash=before["hash"])
+        if await self._configure({"agents": {"defaults": {"heartbeat": heartbeat}}}):
+            await self.until(
+                "cron",
+                lambda payload: (
+                    payload["action"] in {"added", "updated", "removed"}
+                    and "heartbeat:main" in str(payload)
+                ),
+                after=known,
+            )
+
+    async def _configure(self, changes: JsonObject) -> bool:
+        """Change the configuration, wait until it is so, and return whether it was not so before."""
+        before = await self.call("config.get")
+        known = len(self.feed.events)
+        answer = await self.call("config.patch", raw=json.dumps(changes), baseHash=before["hash"])
         # What is so already is answered without a hash.
-        if answer.get("hash", before["hash"]) != before["hash"]:
+        is_new = bool(answer.get("hash", before["hash"]) != before["hash"])
+        if is_new:
             await self.until("config.changed", lambda _: True, after=known)
+        return is_new
 
     async def _run(self, name: str, agent_id: str, **job: object) -> JsonObject:
         """Make a job, run it now, wait for its end, and remove it."""
@@ -154,15 +198,19 @@ class Administrator(Operator):
             wakeMode="now",
             **job,
         )
-        known = len(self.feed.events)
-        await self.call("cron.run", id=made["id"], mode="force")
-        ended = await self.until(
-            "cron",
-            lambda payload: payload["jobId"] == made["id"] and payload["action"] == "finished",
-            after=known,
-        )
+        ended = await self._run_job(made["id"])
         await self.call("cron.remove", id=made["id"])
         return ended
+
+    async def _run_job(self, job_id: str) -> JsonObject:
+        """Run a job now and return what the gateway says at its end."""
+        known = len(self.feed.events)
+        await self.call("cron.run", id=job_id, mode="force")
+        return await self.until(
+            "cron",
+            lambda payload: payload["jobId"] == job_id and payload["action"] == "finished",
+            after=known,
+        )
 
 
 @asynccontextmanager

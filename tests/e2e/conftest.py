@@ -15,9 +15,13 @@ from demo.voice.room import SatelliteEntity, add_satellite
 from demo.voice.satellite import Satellite
 from demo.voice.server import VoiceServer
 
+from .administrator import Administrator, administrator
 from .aloud import PATIENT, LateAnswers, Room, late_answers
+from .asking import GUARD, Turns
+from .automations import Automations
 from .heard import Heard, heard
-from .subentry_flow import Options
+from .subentry_flow import Options, add_agent
+from .told import Told, told
 
 COMPLAINT = re.compile(
     r"^\S+ \S+ (WARNING|ERROR|CRITICAL) (?!.* We found a custom integration ).*openclaw_voice"
@@ -149,6 +153,45 @@ async def late(
     """Return the events about late answers."""
     async with late_answers(real_home_assistant) as seen:
         yield seen
+
+
+@pytest.fixture
+async def owner(real_gateway: GatewayProcess, agent: Agent) -> AsyncGenerator[Administrator]:
+    """Return the owner of the gateway."""
+    async with administrator(real_gateway) as owner:
+        yield owner
+
+
+@pytest.fixture
+async def seen(agent: Agent, real_home_assistant: HomeAssistantProcess) -> AsyncGenerator[Told]:
+    """Return what is told from now on."""
+    async with told(real_home_assistant) as seen:
+        yield seen
+
+
+@pytest.fixture
+async def guard(
+    client: HomeAssistantClient, agent: Agent, owner: Administrator, real_gateway: GatewayProcess
+) -> Agent:
+    """Return an agent that asks, added, with the option that it may ask people here."""
+    guard = await add_agent(client, agent, real_gateway, GUARD)
+    await owner.ask_before_commands(GUARD)
+    await Options(client, guard).change(asks_before_risk=True)
+    return guard
+
+
+@pytest.fixture
+def turns(client: HomeAssistantClient, late: LateAnswers) -> Turns:
+    """Return turns that go on beside the test."""
+    return Turns(client=client, late=late)
+
+
+@pytest.fixture
+async def automations(client: HomeAssistantClient) -> AsyncGenerator[Automations]:
+    """Return the automations of the test."""
+    automations = Automations(client)
+    yield automations
+    await automations.remove()
 
 
 @dataclass(slots=True)

@@ -118,18 +118,18 @@ async def add_agent(
             folder = str(gateway.folder / f"workspace-{name}")
             arguments = ("agents", "add", name, "--workspace", folder, "--non-interactive")
             await gateway.command(*arguments, limit=LISTED_LIMIT)
-            await _eventually(is_offered)
+            await eventually(is_offered)
         step = await _begin(client, first)
         step = await client.rest("POST", f"{PATH}/{step['flow_id']}", {"agent_id": name})
         form = Form.of(step)
         end = await client.rest("POST", f"{PATH}/{form.flow_id}", form.filled_in({}))
         assert end["type"] == "create_entry", end
-        await _eventually(is_added)
+        await eventually(is_added)
     await client.wait_for_state(agent.entity_id, lambda state: state != "unavailable")
     return agent
 
 
-async def _eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
+async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something is so that nobody tells of."""
     async with asyncio.timeout(LISTED_LIMIT):
         while not await is_so():  # noqa: ASYNC110  neither program tells when it has read its files

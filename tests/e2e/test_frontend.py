@@ -6,27 +6,22 @@ The pictures it leaves in `.artefacts/frontend` are those of the README; whoever
 from collections.abc import AsyncGenerator
 from pathlib import Path
 import shlex
-import shutil
 
 import pytest
 
 from demo.gateway import GatewayProcess
 from demo.home_assistant import HomeAssistantProcess
 from demo.model_server import ModelServer
-from demo.process import CHECKOUT
 from demo.script import plain_answer
 from tests.real import OWN_ADDRESS
 
-from .browser import Page, browser
+from .browser import Page
+from .frontend import logged_in
 
 pytestmark = [
     pytest.mark.e2e("browser", "gateway", "home-assistant"),
     pytest.mark.timeout(600),
 ]
-
-PICTURES = CHECKOUT / ".artefacts" / "frontend"
-LOADED = 120.0
-"""Seconds until the frontend is there for the first time. It takes ten."""
 
 APPROVED = 60.0
 """Seconds from the owner's approval to the end of the flow. Asking again takes up to 10."""
@@ -56,14 +51,7 @@ async def real_home_assistant(
 @pytest.fixture
 async def page(real_home_assistant: HomeAssistantProcess, tmp_path: Path) -> AsyncGenerator[Page]:
     """Return a browser whose user has just logged in."""
-    account = real_home_assistant.account
-    shutil.rmtree(PICTURES, ignore_errors=True)
-    async with browser(tmp_path, PICTURES) as page:
-        await page.open(real_home_assistant.url)
-        await page.fill("input[name=username]", account.username, limit=LOADED)
-        await page.fill("input[name=password]", account.password)
-        await page.click("ha-button", "Log in")
-        await page.see("ha-sidebar >> a", "Settings", limit=LOADED)
+    async with logged_in(real_home_assistant, tmp_path) as page:
         yield page
 
 

@@ -1,6 +1,5 @@
 """What the gateway and its agents say on their own: each kind comes from its own source, once."""
 
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from functools import partial
 import json
@@ -11,14 +10,15 @@ import pytest
 from demo.client import HomeAssistantClient, JsonObject
 from demo.gateway import GatewayProcess
 from demo.home_assistant import HomeAssistantProcess
+from demo.model_server import ModelServer
 from demo.stage import Agent
 
-from .administrator import Administrator, Operator, administrator
-from .aloud import act, new_word
+from .administrator import Administrator, Operator
+from .aloud import act, new_word, wait_until_asked
 from .subentry_flow import Options
-from .told import Told, event_entities, told
+from .told import Told, event_entities
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 PREVIEW = 200
 """Characters of a heartbeat that the gateway pushes."""
@@ -26,20 +26,6 @@ PREVIEW = 200
 
 STARTED_LIMIT = 180.0
 """Seconds until something must have been told after a start."""
-
-
-@pytest.fixture
-async def owner(real_gateway: GatewayProcess, agent: Agent) -> AsyncGenerator[Administrator]:
-    """Return the owner of the gateway."""
-    async with administrator(real_gateway) as owner:
-        yield owner
-
-
-@pytest.fixture
-async def seen(agent: Agent, real_home_assistant: HomeAssistantProcess) -> AsyncGenerator[Told]:
-    """Return what is told from now on."""
-    async with told(real_home_assistant) as seen:
-        yield seen
 
 
 async def new_session(client: HomeAssistantClient, agent: Agent) -> str:
@@ -96,6 +82,22 @@ async def test_an_agent_that_is_woken_tells_all_it_has_to_say(
     assert event["session"] == "agent:main:main"
 
 
+async def test_an_agent_that_looks_around_by_itself_is_heard(
+    owner: Administrator, seen: Told
+) -> None:
+    """A scheduled heartbeat, on a gateway without any messenger."""
+    word, fence = new_word(), new_word()
+
+    async with owner.heartbeats(f"MODEL:SAY {word}"):
+        await owner.run_heartbeat()
+    await owner.run_job("Fence", f"MODEL:SAY {fence}")
+
+    event = await seen.of_kind("heartbeat", word)
+    assert (event["message"], event["agent"]) == (word, "main")
+    await seen.of_kind("job_finished", fence)
+    assert [told["kind"] for told in seen.events] == ["heartbeat", "job_finished"]
+
+
 async def test_an_agent_is_woken_by_an_action(
     client: HomeAssistantClient, agent: Agent, seen: Told
 ) -> None:
@@ -145,7 +147,7 @@ async def test_conversations_of_others_are_nobody_elses(
     agent: Agent,
     seen: Told,
 ) -> None:
-    """Neither a chat of somebody at the gateway nor a session of another Home Assistant."""
+    """A chat of somebody at the gateway, also where we talk, or a session of another Home Assistant."""
     ours, fence, secret = await new_session(client, agent), new_word(), new_word()
     theirs = [
         f"agent:main:chat:{uuid.uuid4().hex}",
@@ -155,6 +157,7 @@ async def test_conversations_of_others_are_nobody_elses(
         for session in theirs:
             assert await other.chat(session, f"MODEL:SAY {secret}") == secret
             await owner.inject(session, secret, label=secret)
+        assert await other.chat(ours, f"MODEL:SAY {secret}") == secret
 
     await owner.inject(ours, fence)
 
@@ -234,6 +237,28 @@ async def test_what_an_agent_says_besides_its_answer_is_told(
     assert (event["message"], event["session"]) == (f"By the way, {word}.", response["session_key"])
     assert event["data"]["run_id"] == response["run_id"]
     assert word not in response["answer"]
+
+
+async def test_a_turn_that_the_gateway_goes_on_with_is_told_when_nobody_waits_for_it(
+    client: HomeAssistantClient,
+    real_gateway: GatewayProcess,
+    agent: Agent,
+    model_server: ModelServer,
+    seen: Told,
+) -> None:
+    """After it was killed: whoever asked in a session of ours is gone."""
+    session, word = await new_session(client, agent), new_word()
+    question = f"MODEL:HOLD {word}"
+    async with Operator.connect(real_gateway) as other:
+        await other.begin(session, question)
+        await wait_until_asked(model_server, question)
+        real_gateway.kill()
+
+    await real_gateway.start()
+    model_server.release(word)
+
+    event = await seen.of_kind("message", word, limit=STARTED_LIMIT)
+    assert (event["message"], event["session"]) == (word, session)
 
 
 async def test_the_gateway_says_that_it_stops(

@@ -2,102 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 import json
 import uuid
 
 import pytest
 
-from demo.client import HomeAssistantClient, HomeAssistantError, JsonObject
+from custom_components.openclaw_voice.const import CONF_PRIVATE_KEY
+from custom_components.openclaw_voice.gateway.identity import DeviceIdentity
+from demo.client import HomeAssistantClient, JsonObject
 from demo.gateway import GatewayProcess
 from demo.home_assistant import DOMAIN, HomeAssistantProcess
 from demo.stage import Agent
 
-from .administrator import Administrator, Operator, administrator
-from .aloud import LateAnswers, act, new_word
-from .subentry_flow import Options, add_agent
-from .told import Told, told
+from .administrator import Operator
+from .aloud import act, new_word
+from .asking import GUARD, ROOM, Turns, command, question, refused
+from .subentry_flow import eventually
+from .told import Told
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-GUARD = "guard"
-"""An agent that runs no command before somebody allows it."""
-
-
-@pytest.fixture
-async def owner(real_gateway: GatewayProcess, agent: Agent) -> AsyncGenerator[Administrator]:
-    """Return the owner of the gateway."""
-    async with administrator(real_gateway) as owner:
-        yield owner
-
-
-@pytest.fixture
-async def guard(
-    client: HomeAssistantClient, agent: Agent, owner: Administrator, real_gateway: GatewayProcess
-) -> Agent:
-    """Return an agent that asks, added, with the option that it may ask people here."""
-    guard = await add_agent(client, agent, real_gateway, GUARD)
-    await owner.ask_before_commands(GUARD)
-    await Options(client, guard).change(asks_before_risk=True)
-    return guard
-
-
-@pytest.fixture
-async def seen(agent: Agent, real_home_assistant: HomeAssistantProcess) -> AsyncGenerator[Told]:
-    """Return what is told from now on."""
-    async with told(real_home_assistant) as seen:
-        yield seen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turns:
-    """Turns that nobody waits for while they wait for people; each ends as a late answer."""
-
-    client: HomeAssistantClient
-    late: LateAnswers
-
-    async def begin(self, agent: Agent, message: str) -> str:
-        """Ask an agent, and return what names the turn."""
-        session = uuid.uuid4().hex
-        response = await act(
-            self.client,
-            "ask",
-            agent=agent.entity_id,
-            session=session,
-            message=message,
-            wait=False,
-        )
-        return str(response["late_answer_id"])
-
-    async def answer(self, turn: str) -> str:
-        """Return what the agent says in the end."""
-        event = await self.late.wait_for(lambda event: event["id"] == turn)
-        assert event["status"] == "answered", event
-        return str(event["text"])
-
-
-@pytest.fixture
-def turns(client: HomeAssistantClient, late: LateAnswers) -> Turns:
-    """Return turns that go on beside the test."""
-    return Turns(client=client, late=late)
-
-
-def command(words: str) -> str:
-    """Have the model run a command."""
-    return f"MODEL:TOOL exec {json.dumps({'command': words})}"
-
-
-def question(*parts: JsonObject) -> str:
-    """Have the model ask people."""
-    return f"MODEL:TOOL tool_call {json.dumps({'id': 'ask_user', 'args': {'questions': parts}})}"
-
-
-ROOM: JsonObject = {
-    "id": "room",
-    "header": "Room",
-    "question": "Which room?",
-    "options": [{"label": "Kitchen"}, {"label": "Bath"}],
-}
 DAYS: JsonObject = {
     "id": "days",
     "header": "Days",
@@ -125,9 +49,7 @@ async def test_a_command_runs_after_somebody_allowed_it(
     await decide(client, facts["approval_id"], "allow-once")
 
     assert word in await turns.answer(turn)
-    resolved = await seen.of_kind("approval_resolved")
-    assert resolved["data"]["approval_id"] == facts["approval_id"]
-    assert resolved["data"]["decision"] == "allow-once"
+    assert (await resolved(seen, facts["approval_id"]))["decision"] == "allow-once"
     assert await waiting(client, guard) == []
 
 
@@ -146,7 +68,7 @@ async def test_a_command_that_is_denied_does_not_run(
     await decide(client, asked["approval_id"], "deny")
 
     assert "denied" in await turns.answer(turn)
-    with pytest.raises(HomeAssistantError, match="no such approval waiting"):
+    with refused("approval_gone"):
         await decide(client, asked["approval_id"], "allow-once")
     assert not done.exists()
 
@@ -168,7 +90,7 @@ async def test_an_approval_is_still_there_after_the_connection_was_lost(
         assert await waiting(other, guard) == [asked["approval_id"]]
         await decide(other, asked["approval_id"], "allow-once")
 
-    await seen.of_kind("approval_resolved")
+    await resolved(seen, asked["approval_id"])
     kinds = [
         event["kind"]
         for event in seen.events
@@ -176,6 +98,71 @@ async def test_an_approval_is_still_there_after_the_connection_was_lost(
     ]
     assert kinds == ["approval_requested", "approval_resolved"]
     assert word in await turns.answer(turn)
+
+
+@pytest.fixture
+async def plugin(
+    real_gateway: GatewayProcess, real_home_assistant: HomeAssistantProcess, agent: Agent
+) -> AsyncGenerator[Operator]:
+    """Return who asks for what a plugin wants to do: the device of Home Assistant, which alone is asked then."""
+    stored = real_home_assistant.folder / ".storage" / "core.config_entries"
+
+    def found() -> list[JsonObject]:
+        entries = json.loads(stored.read_text())["data"]["entries"]
+        return [entry["data"] for entry in entries if entry["entry_id"] == agent.entry_id]
+
+    async def is_stored() -> bool:
+        return bool(found())
+
+    await eventually(is_stored)
+    identity = DeviceIdentity.from_private_key(found()[0][CONF_PRIVATE_KEY])
+    async with Operator.connect(real_gateway, identity=identity) as plugin:
+        yield plugin
+
+
+async def test_a_plugin_asks_before_it_acts(
+    client: HomeAssistantClient, agent: Agent, plugin: Operator, seen: Told
+) -> None:
+    """What it wants to do is told and allowed; what nobody decides in time is over."""
+    word = new_word()
+    wish = {
+        "title": f"Unlock the {word} door",
+        "description": f"lock.unlock lock.{word}",
+        "severity": "critical",
+        "agentId": "main",
+        "twoPhase": True,
+    }
+
+    await plugin.call("plugin.approval.request", timeoutMs=60_000, **wish)
+    asked = await seen.of_kind("approval_requested", word)
+    facts = asked["data"]
+    assert (facts["approval_kind"], facts["severity"]) == ("plugin", "critical")
+    assert await waiting(client, agent) == [facts["approval_id"]]
+    await decide(client, facts["approval_id"], "allow-once")
+    assert (await resolved(seen, facts["approval_id"]))["decision"] == "allow-once"
+
+    await plugin.call("plugin.approval.request", timeoutMs=1_000, **wish)
+    expired = await seen.wait_for(
+        lambda event: (
+            event["kind"] == "approval_resolved"
+            and event["data"]["approval_id"] != facts["approval_id"]
+        )
+    )
+    assert expired["data"]["resolved_by"] is None
+    assert await waiting(client, agent) == []
+    with refused("approval_gone"):
+        await decide(client, expired["data"]["approval_id"], "allow-once")
+
+
+async def resolved(seen: Told, approval_id: str) -> JsonObject:
+    """Return what became of an approval."""
+    event = await seen.wait_for(
+        lambda event: (
+            event["kind"] == "approval_resolved" and event["data"]["approval_id"] == approval_id
+        )
+    )
+    data: JsonObject = event["data"]
+    return data
 
 
 async def test_a_question_is_answered(
@@ -191,7 +178,7 @@ async def test_a_question_is_answered(
     assert [part["options"] for part in parts] == [["Kitchen", "Bath"], ["Mon", "Tue"]]
     assert [part["is_multiple"] for part in parts] == [False, True]
     question_id = asked["data"]["question_id"]
-    with pytest.raises(HomeAssistantError, match="The part days of the question has no answer"):
+    with refused("wrong_answer_missing", part="days"):
         await answer(client, question_id, answers={"room": "Kitchen"})
     await answer(client, question_id, answers={"room": "Cellar", "days": ["Mon", "Tue"]})
 
@@ -223,7 +210,7 @@ async def test_a_question_that_somebody_else_answers_is_over(
     await turns.answer(turn)
     await seen.of_kind("question_answered")
     assert await waiting(client, agent) == []
-    with pytest.raises(HomeAssistantError, match="no such question waiting"):
+    with refused("question_gone"):
         await answer(client, asked["question_id"], answer="Kitchen")
 
 

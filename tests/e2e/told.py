@@ -43,9 +43,11 @@ class Told:
             raise self.error
         return found
 
-    async def of_kind(self, kind: str, *words: str) -> JsonObject:
+    async def of_kind(self, kind: str, *words: str, limit: float = TOLD_LIMIT) -> JsonObject:
         """Return the first event of a kind whose title or message has these words."""
-        return await self.wait_for(lambda data: data["kind"] == kind and _has(data, words))
+        return await self.wait_for(
+            lambda data: data["kind"] == kind and _has(data, words), limit=limit
+        )
 
     def with_words(self, *words: str) -> list[JsonObject]:
         """Return the events so far whose title or message has these words."""

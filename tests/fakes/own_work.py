@@ -227,6 +227,9 @@ class OwnWork:
             run_id=str(uuid.uuid4()),
         )
         await self._gateway.play(live, prompt)
+        if key == own:
+            # What is asked there later begins it anew.
+            self._gateway.sessions.pop(key.lower(), None)
         return _end_of(live, job)
 
     async def _tell(self, action: str, job: JsonObject, **fields: object) -> None:

@@ -116,14 +116,16 @@ class Reads:
         if params.get("activeOnly"):
             rows = [row for row in rows if row.get("hasActiveRun")]
         rows.sort(key=lambda row: row["updatedAt"], reverse=True)
-        limit = params.get("limit", len(rows))
+        offset = params.get("offset", 0)
+        end = offset + params.get("limit", len(rows))
+        page = rows[offset:end]
         return {
             "ts": now_ms(),
-            "count": min(limit, len(rows)),
+            "count": len(page),
             "totalCount": len(rows),
-            "hasMore": len(rows) > limit,
-            "nextOffset": limit if len(rows) > limit else None,
-            "sessions": rows[:limit],
+            "hasMore": len(rows) > end,
+            "nextOffset": end if len(rows) > end else None,
+            "sessions": page,
         }
 
     def _usage(self, params: JsonObject) -> JsonObject | Refusal:

@@ -10,6 +10,9 @@ from custom_components.openclaw_voice.gateway.approvals import (
     APPROVAL_REQUESTED,
     APPROVAL_RESOLVED,
     MAX_COMMAND,
+    MAX_LABEL,
+    MAX_RISKS,
+    MAX_TITLE,
     Approval,
     ApprovalKind,
     ApprovalResolved,
@@ -23,7 +26,7 @@ from custom_components.openclaw_voice.gateway.errors import (
 )
 from custom_components.openclaw_voice.gateway.redact import MASK
 from tests.fakes.gateway import Expect, ScriptedGateway
-from tests.fakes.refusals import Refusal
+from tests.fakes.refusals import Refusal, missing_scope
 from tests.gateway.garbage import JSON_OBJECTS
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -145,6 +148,39 @@ def test_what_a_mask_may_hide_is_told() -> None:
     assert exec_approval(command="a " * (MAX_COMMAND // 2 - 3) + "key=a").is_cut
 
 
+@pytest.mark.parametrize(
+    "command", [None, "", ["rm", "-r", "/"], {"argv": ["rm"]}, " \n", "l\ud83ds"]
+)
+def test_a_command_that_cannot_be_read_is_not_shown_whole(command: object) -> None:
+    """A newer gateway may write it in another way; nobody must allow what is not shown."""
+    assert exec_approval(command=command).is_cut
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_cut"),
+    [
+        ({}, False),
+        ({"description": None, "detail": ""}, False),
+        ({"title": None}, False),
+        ({"title": None, "description": None, "detail": None}, True),
+        ({"title": "Unlock " + "a " * 100 + "b"}, True),
+        ({"title": "Use password: x and unlock"}, True),
+        ({"title": ["Unlock"]}, True),
+        ({"description": {"text": "lock.unlock"}}, True),
+        ({"detail": ["Somebody rang."]}, True),
+    ],
+)
+def test_what_a_plugin_wants_is_title_and_description(
+    changed: dict[str, object], is_cut: bool
+) -> None:
+    """Either may be missing, neither may be shown in part."""
+    request = PLUGIN["request"] | changed
+    approval = Approval.from_payload(ApprovalKind.PLUGIN, PLUGIN | {"request": request})
+    assert approval is not None
+    assert approval.is_cut is is_cut
+    assert len(approval.title) <= MAX_TITLE
+
+
 def test_signs_that_hide_others_are_shown() -> None:
     """A command must not look like another one."""
     approval = exec_approval(
@@ -159,12 +195,29 @@ def test_words_of_the_gateway_are_words() -> None:
     approval = exec_approval(
         allowedDecisions=["allow-once", "Tap here to win!", 3, "allow-once"],
         unavailableDecisions=None,
-        commandAnalysis={"riskKinds": ["network", "two words"]},
+        commandAnalysis=None,
         warningText=None,
     )
     assert approval.decisions == ("allow-once",)
-    assert approval.risks == ("network",)
+    assert approval.risks == ()
     assert approval.warning is None
+
+
+def test_no_risk_is_left_out() -> None:
+    """However a newer gateway names it; it is shown, never tapped on."""
+    risks = [
+        "network",
+        "shell:inline eval",
+        "network",
+        "token=hunter22",
+        3,
+        "\u202ex",
+        "long " * 99,
+    ]
+    approval = exec_approval(commandAnalysis={"riskKinds": [*risks, *map(str, range(99))]})
+    assert approval.risks[:4] == ("network", "shell:inline eval", "token=***", "\ufffdx")
+    assert all(len(risk) <= MAX_LABEL for risk in approval.risks)
+    assert len(approval.risks) == MAX_RISKS
 
 
 def test_the_end_of_an_approval_tells_what_it_was() -> None:
@@ -219,6 +272,37 @@ async def test_both_kinds_are_listed_in_order(
         Expect("plugin.approval.list", params={}, reply=[PLUGIN]),
     )
     assert [approval.id for approval in await client.approvals.list()] == ["plugin:p-1", "e-1"]
+
+
+@pytest.mark.parametrize("known", ApprovalKind)
+async def test_a_kind_the_gateway_does_not_know_hides_no_other(
+    gateway: ScriptedGateway, client: GatewayClient, known: ApprovalKind
+) -> None:
+    """It says that a right is missing, as for every method it does not have."""
+    for kind in ApprovalKind:
+        refusal = missing_scope("operator.admin")
+        reply = [EXEC] if kind is known else refusal
+        gateway.script(Expect(f"{kind}.approval.list", reply=reply))
+    assert [approval.kind for approval in await client.approvals.list()] == [known]
+
+
+@pytest.mark.parametrize(
+    "refusals",
+    [
+        [missing_scope("operator.approvals")] * 2,
+        [Refusal(message="no")],
+        [missing_scope("operator.approvals"), Refusal(message="no")],
+    ],
+    ids=["all", "first", "second"],
+)
+async def test_a_list_that_is_refused_is_not_empty(
+    gateway: ScriptedGateway, client: GatewayClient, refusals: list[Refusal]
+) -> None:
+    """Something may wait all the same."""
+    for kind, refusal in zip(ApprovalKind, refusals, strict=False):
+        gateway.script(Expect(f"{kind}.approval.list", reply=refusal))
+    with pytest.raises(RequestError):
+        await client.approvals.list()
 
 
 async def test_a_decision_goes_to_where_its_kind_is_decided(

@@ -578,7 +578,7 @@ async def test_gaps_and_repeats_in_the_numbers_of_events_are_counted(
     gateway: ScriptedGateway, settings: ConnectionSettings
 ) -> None:
     """Every event is still handed on: texts are cumulative, so a repeat costs nothing."""
-    names: list[str] = []
+    events: list[GatewayEvent] = []
     gateway.script(
         Expect(
             "agents.list",
@@ -594,10 +594,12 @@ async def test_gaps_and_repeats_in_the_numbers_of_events_are_counted(
             ],
         )
     )
-    async with Connection(settings, on_event=lambda event: names.append(event.name)) as connection:
+    async with Connection(settings, on_event=events.append) as connection:
         await connection.request("agents.list")
         assert connection.anomalies == {"sequence gap": 1, "repeated sequence number": 1}
+    names = [event.name for event in events]
     assert names == ["one", "four", "two", "unnumbered", "oddly numbered"]
+    assert [event.name for event in events if event.is_after_gap] == ["four"]
 
 
 async def test_failing_event_handler_does_not_end_the_connection(

@@ -62,6 +62,14 @@ def test_a_heartbeat_tells_what_was_said() -> None:
         ({"preview": "NO_REPLY", "status": "sent"}, False),
         ({"status": "ok-token"}, False),
         ({"status": "failed"}, False),
+        # Told before, as nothing has changed since.
+        ({"reason": "duplicate"}, False),
+        # Tried again until it can be sent.
+        ({"reason": "channel not linked"}, False),
+        ({"reason": "alerts-disabled"}, False),
+        ({"reason": "no-target"}, True),
+        ({"reason": "target-none"}, True),
+        ({"reason": None}, False),
     ],
     ids=str,
 )

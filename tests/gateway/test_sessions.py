@@ -1,11 +1,12 @@
 """Which sessions the gateway keeps, and what was said in them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 import pytest
 
+from custom_components.openclaw_voice.gateway import sessions
 from custom_components.openclaw_voice.gateway.client import GatewayClient
 from custom_components.openclaw_voice.gateway.errors import RequestError
 from custom_components.openclaw_voice.gateway.sessions import (
@@ -81,6 +82,60 @@ async def test_only_one_agents_sessions_are_asked_for(
     )
 
     assert await client.sessions.list("kitchen") == ()
+
+
+def page(first: int, *, has_more: bool) -> dict[str, Any]:
+    """Return a page of a list, the session used last first: each a minute older."""
+    minute = 60_000
+    rows = [
+        {"key": f"agent:main:{number}", "updatedAt": ROW["updatedAt"] - number * minute}
+        for number in range(first, first + 3)
+    ]
+    return {"sessions": rows, "hasMore": has_more}
+
+
+async def test_the_sessions_used_since_a_moment_are_read_to_the_last(
+    gateway: ScriptedGateway, client: GatewayClient
+) -> None:
+    """However many there are: jobs leave one for each of their runs."""
+    gateway.script(
+        Expect(
+            "sessions.list",
+            params=lambda params: params == {"limit": 200},
+            reply=page(0, has_more=True),
+        ),
+        Expect("sessions.list", params={"offset": 3}, reply=page(3, has_more=True)),
+    )
+
+    found = await client.sessions.used_since(NOON - timedelta(minutes=4))
+
+    assert [session.key for session in found] == [f"agent:main:{number}" for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    "last", [{"sessions": []}, {"sessions": [], "hasMore": True}, page(3, has_more=False)], ids=str
+)
+async def test_no_more_sessions_are_asked_for_than_there_are(
+    gateway: ScriptedGateway, client: GatewayClient, last: dict[str, Any]
+) -> None:
+    """A gateway that promises more than it has is not asked for ever."""
+    gateway.script(
+        Expect("sessions.list", reply=page(0, has_more=True)), Expect("sessions.list", reply=last)
+    )
+
+    found = await client.sessions.used_since(NOON - timedelta(days=1))
+
+    assert len(found) == 3 + len(last["sessions"])
+
+
+async def test_there_is_an_end_to_the_sessions_that_are_read(
+    gateway: ScriptedGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those used last are the ones that count."""
+    monkeypatch.setattr(sessions, "MAX_LISTED", 6)
+    gateway.anytime(Expect("sessions.list", reply=page(0, has_more=True)))
+
+    assert len(await client.sessions.used_since(NOON - timedelta(days=1))) == 6
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from custom_components.openclaw_voice.gateway.frames import GatewayEvent
 from custom_components.openclaw_voice.gateway.models import ConnectionSettings
 from custom_components.openclaw_voice.gateway.run_request import RunMethod
 from custom_components.openclaw_voice.gateway.state import ClientState
-from custom_components.openclaw_voice.gateway.unasked_message import UnaskedMessage
+from custom_components.openclaw_voice.gateway.unasked_message import Reading, UnaskedMessage
 from tests.fakes import refusals
 from tests.fakes.frames import accepted, answered, event, response_ok, sent, started
 from tests.fakes.gateway import Action, Answer, Expect, ScriptedGateway, drop
@@ -339,6 +339,28 @@ async def test_what_cannot_be_looked_up_is_missed(gateway: ScriptedGateway, ear:
     )
 
     assert await ear.until(1, missed=1) == ["Hi."]
+
+
+async def test_a_fault_of_ours_ends_nothing(
+    gateway: ScriptedGateway,
+    ear: Ear,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What was about to be told is missed, and the client goes on; the log has no word of it."""
+
+    def fail(history: JsonObject, *_: object) -> Reading:
+        raise ValueError(str(history))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(unasked, "read_history", fail)
+        gateway.script(looked_up(said_row("run-1", "Secret.")))
+        await gateway.emit(event("chat", final("run-1", "Secret.")))
+        await ear.until(0, missed=1)
+
+    assert await end(gateway, ear) == []
+    assert "ValueError" in caplog.text
+    assert "Secret" not in caplog.text
 
 
 async def test_a_lost_connection_means_missing(gateway: ScriptedGateway, ear: Ear) -> None:

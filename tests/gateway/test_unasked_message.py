@@ -87,6 +87,17 @@ def test_without_a_label_it_is_all_text(text: str) -> None:
     assert (live.label, live.text) == (None, text)
 
 
+def test_media_are_links_live_and_afterwards() -> None:
+    """Else the text would be another one, and be told once more."""
+    text = "Look.\nMEDIA: https://example.org/a.png\n"
+
+    live = message_of(injected("row-1", text))
+    (afterwards,) = reading(injected_row("row-1", text)).messages
+
+    assert live == afterwards
+    assert (afterwards.text, afterwards.links) == ("Look.", ("https://example.org/a.png",))
+
+
 def test_the_message_of_a_run_is_the_same_live_and_afterwards() -> None:
     """A follow-up, for instance, comes under an id nobody knows."""
     live = message_of(final("run-2", "The answer to that."))
@@ -352,6 +363,15 @@ def test_a_row_without_a_time_is_old() -> None:
     (message,) = reading(said_row("run-1", "x") | {"timestamp": None}).messages
 
     assert message.at.year == 1970
+
+
+@pytest.mark.parametrize("odd", [[], {}, [[]], 7, None], ids=str)
+def test_odd_rows_break_nothing(odd: object) -> None:
+    """What comes besides them is found all the same."""
+    prompt = prompt_row("run-0") | {"provenance": {"kind": odd, "sourceTool": odd}}
+    answer = said_row("run-2", "Two.") | {"stopReason": odd, "model": odd, "openclawAbort": odd}
+
+    assert texts(prompt, answer, said_row("run-1", "One."), hasMore=False) == ["One."]
 
 
 @given(JSON_OBJECTS, JSON_OBJECTS)

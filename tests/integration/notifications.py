@@ -50,5 +50,4 @@ def tell(hass: HomeAssistant, entry: MockConfigEntry, told: Notification) -> Non
 @callback
 def tell_listeners(notifier: Notifier, told: Notification) -> None:
     """Tell those that follow a notifier."""
-    for listener in tuple(notifier._listeners):
-        listener(told)
+    notifier._listeners.tell(told)

@@ -1,5 +1,6 @@
 """What people had better change about a gateway that works."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,7 @@ from custom_components.openclaw_voice.issues import NO_MODEL, OPEN_GATEWAY, SECR
 from custom_components.openclaw_voice.repairs import ForgetSecretFlow, async_create_fix_flow
 from tests.fakes.frames import hello_ok
 from tests.fakes.gateway import Expect, ScriptedGateway
+from tests.fakes.refusals import Refusal
 
 from .connection import lose, reconnect
 from .support import SECRET, add_entry, introduce
@@ -81,12 +83,20 @@ async def test_a_gateway_without_a_model_is_told_until_it_has_one(
 async def test_a_model_that_was_set_up_meanwhile_counts(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
-    """The list of agents is read again when the configuration changes."""
+    """It is asked when the configuration changes: a gateway without any names one all the same."""
     friendly.script(Expect("connect", reply=without_model()))
+    introduce(friendly, details={"main": {"model": {"primary": "openai/gpt-6-astra"}}})
     entry = await add_entry(hass, friendly)
     await settle(hass)
     assert advised(hass).keys() == {NO_MODEL}
-    introduce(friendly, details={"main": {"model": {"primary": "demo/demo-1"}}})
+    friendly.anytime(Expect("models.list", reply=Refusal(message="no")))
+    before = len(friendly.received("models.list"))
+    await entry.runtime_data.directory.async_read_now()
+    await friendly.wait_for_request("models.list", number=before + 1)
+    await entry.runtime_data.client.request("agents.list")
+    await hass.async_block_till_done()
+    assert advised(hass).keys() == {NO_MODEL}
+    introduce(friendly, models=[{"provider": "demo", "id": "demo-1", "name": "Demo"}])
     await entry.runtime_data.directory.async_read_now()
     await settle(hass)
     assert advised(hass) == {}
@@ -113,6 +123,27 @@ async def test_a_gateway_that_asks_nobody_is_told_unless_it_is_on_this_host(
     await settle(hass)
     assert advised(hass).keys() == kinds
     assert await hass.config_entries.async_unload(entry.entry_id)
+    assert advised(hass) == {}
+
+
+async def test_a_look_up_that_takes_long_is_not_about_what_is_now(
+    hass: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway has got a password meanwhile."""
+    may_answer = asyncio.Event()
+
+    async def answer(*_: object) -> bool:
+        await may_answer.wait()
+        return False
+
+    monkeypatch.setattr(advice, "async_is_this_host", answer)
+    friendly.script(Expect("connect", reply=hello_ok(scopes=SCOPES, auth_method="none")))
+    entry = await add_entry(hass, friendly)
+    await settle(hass)
+    await reconnect(hass, friendly, entry, hello_ok(scopes=SCOPES), "ready")
+    await settle(hass)
+    may_answer.set()
+    await settle(hass)
     assert advised(hass) == {}
 
 

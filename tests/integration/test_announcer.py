@@ -29,6 +29,7 @@ from custom_components.openclaw_voice.outbox.delivery import async_delivery
 from custom_components.openclaw_voice.outbox.notification import Notification, NotificationKind
 from custom_components.openclaw_voice.outbox.replies import Expected
 from custom_components.openclaw_voice.outbox.shown import MAX_SHOWN
+from custom_components.openclaw_voice.outbox.unsaid import Unsaid
 
 from .satellite import Phone, Satellite, add_phone, add_satellite, add_voice
 from .support import WAIT_LIMIT
@@ -91,12 +92,14 @@ class House:
         self.hass = hass
         self.entry = MockConfigEntry(domain=DOMAIN, title="Attic")
         self.entry.add_to_hass(hass)
+        self.unsaid = Unsaid()
         self.announcer = Announcer(
             hass,
             self.entry,
             speak=self.speak,
             texts=lambda language: async_texts(hass, language, "common"),
             agent_name={"main": "Molty"}.get,
+            unsaid=self.unsaid,
         )
         self.listeners: list[Callable[[Notification], None]] = []
         self._freezer = freezer

@@ -10,7 +10,7 @@ from custom_components.openclaw_voice.assist.agent_turn import AgentTurn
 from custom_components.openclaw_voice.assist.ask import ask
 from custom_components.openclaw_voice.assist.question import Origin, Question
 from custom_components.openclaw_voice.assist.timings import Timings
-from custom_components.openclaw_voice.assist.turn import TurnOutcome
+from custom_components.openclaw_voice.assist.turn_result import TurnOutcome
 from custom_components.openclaw_voice.gateway.errors import RunFailedError, RunTimeoutError
 from custom_components.openclaw_voice.gateway.run_request import Attachment
 from tests.fakes.frames import (

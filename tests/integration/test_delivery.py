@@ -13,13 +13,14 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.openclaw_voice.outbox import delivery as delivery_module, satellite_queue
+from custom_components.openclaw_voice.outbox import notify_queue, satellite_queue
 from custom_components.openclaw_voice.outbox.delivery import Delivery, async_delivery
 from custom_components.openclaw_voice.outbox.queue import (
     CUT_OFF_TIME,
     FALLBACK_LIFETIME,
     LIFETIME,
     MAX_TRIES,
+    MAX_WAITING,
     RETRY_WAIT,
     Message,
     Progress,
@@ -377,7 +378,7 @@ async def test_a_long_text_is_cut_to_what_a_push_service_carries(
     sender: Sender, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mark shows that there is more."""
-    monkeypatch.setattr(delivery_module, "MAX_NOTIFICATION", 8)
+    monkeypatch.setattr(notify_queue, "MAX_NOTIFICATION", 8)
     sender.say(on=None, fallback=(PHONE,))
     await sender.learns(Progress.HEARD)
     assert phone.sent == [("Molty", "This is…")]
@@ -387,7 +388,7 @@ async def test_a_notification_that_hangs_is_given_up(
     home: HomeAssistant, sender: Sender, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It counts as not sent."""
-    monkeypatch.setattr(delivery_module, "NOTIFY_LIMIT", 0)
+    monkeypatch.setattr(notify_queue, "NOTIFY_LIMIT", 0)
 
     async def hang(message: str, title: str | None = None) -> None:
         await asyncio.Event().wait()
@@ -585,6 +586,28 @@ async def test_who_asks_again_while_the_end_is_noted_learns_it_too(
     assert kitchen.said == ["This is b."]
 
 
+async def test_only_so_many_wait_while_something_is_being_said(
+    sender: Sender, kitchen: Satellite
+) -> None:
+    """For the next the oldest goes elsewhere at once, not when that has ended."""
+    kitchen.may_end.clear()
+    sender.say()
+    assert await kitchen.begins() == "This is a."
+    for number in range(MAX_WAITING + 2):
+        sender.say(str(number))
+    await sender.learns(Progress.UNHEARD, "1")
+    assert ("a", Progress.UNHEARD) not in sender.progress
+    assert [each for each, progress in sender.progress if progress is Progress.UNHEARD] == [
+        "0",
+        "1",
+    ]
+    kitchen.may_end.set()
+    await sender.learns(Progress.HEARD)
+    for number in range(2, MAX_WAITING + 2):
+        await sender.wait(PAUSE)
+        await sender.learns(Progress.HEARD, str(number))
+
+
 async def test_a_sender_that_fails_does_not_hold_up_others(
     sender: Sender, kitchen: Satellite, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -608,3 +631,56 @@ async def test_a_sender_that_fails_does_not_hold_up_others(
 async def test_one_delivery_serves_all(home: HomeAssistant, sender: Sender) -> None:
     """Two gateways may use the same satellite."""
     assert async_delivery(home) is sender.delivery
+
+
+async def test_a_slow_phone_gets_what_it_is_sent_in_order(
+    home: HomeAssistant, sender: Sender, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, and another phone does not wait for it."""
+    other = await add_phone(home, "other")
+    go_on = asyncio.Event()
+    send = phone.async_send_message
+
+    async def slowly(message: str, title: str | None = None) -> None:
+        await go_on.wait()
+        await send(message, title)
+
+    monkeypatch.setattr(phone, "async_send_message", slowly)
+    seen: list[str] = []
+    send_to_other = other.async_send_message
+
+    async def note(message: str, title: str | None = None) -> None:
+        await send_to_other(message, title)
+        seen.append(message)
+        if len(seen) == 3:
+            assert phone.sent == []
+            go_on.set()
+
+    monkeypatch.setattr(other, "async_send_message", note)
+    for number in range(3):
+        sender.say(f"m{number}", on=None, fallback=(PHONE, "notify.other"))
+    for number in range(3):
+        await sender.learns(Progress.HEARD, f"m{number}")
+    assert phone.sent == other.sent == [("Molty", f"This is **m{number}**.") for number in range(3)]
+
+
+async def test_a_phone_that_hangs_is_not_sent_everything_later(
+    sender: Sender, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest that waits gives way."""
+    monkeypatch.setattr(notify_queue, "MAX_SENDING", 1)
+    go_on = asyncio.Event()
+    send = phone.async_send_message
+
+    async def slowly(message: str, title: str | None = None) -> None:
+        await go_on.wait()
+        await send(message, title)
+
+    monkeypatch.setattr(phone, "async_send_message", slowly)
+    for number in range(3):
+        sender.say(f"m{number}", on=None, fallback=(PHONE,))
+    await sender.learns(Progress.UNHEARD, "m1")
+    go_on.set()
+    await sender.learns(Progress.HEARD, "m0")
+    await sender.learns(Progress.HEARD, "m2")
+    assert len(phone.sent) == 2

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain, repeat
 from typing import Any, Final
-from unittest.mock import patch
+from unittest.mock import DEFAULT, patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
-from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.core import CALLBACK_TYPE, CoreState, HomeAssistant
 from homeassistant.helpers import instance_id
+from homeassistant.helpers.event import async_call_later
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -17,7 +19,12 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.openclaw_voice.gateway.frames import GatewayEvent
-from custom_components.openclaw_voice.outbox import missed, notifier as notifier_module, surfaced
+from custom_components.openclaw_voice.outbox import (
+    asked,
+    missed,
+    notifier as notifier_module,
+    surfaced,
+)
 from custom_components.openclaw_voice.outbox.notification import (
     Notification,
     NotificationKind,
@@ -434,6 +441,92 @@ async def test_what_the_gateway_refuses_for_good_is_left_out(
     assert notifier_of(entry).counts["incomplete_searches"] == 0
 
 
+async def test_a_conversation_that_cannot_be_read_keeps_back_no_other(
+    home: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read later: the gateway does not say whether that would help."""
+    monkeypatch.setattr(notifier_module, "SEARCH_AGAIN", 0.1)
+    entry = await add_entry(home, friendly)
+    ear = Ear(home)
+    instance = await instance_id.async_get(home)
+    broken, whole = our_session(instance, "broken"), our_session(instance, "whole")
+    tells_of_sessions(friendly, [broken, whole], soon(40), row_of_injection(2, soon(30)))
+    locked = Refusal(code="UNAVAILABLE", message="database is locked")
+    friendly.script(
+        Expect("chat.history", params={"sessionKey": broken}, reply=locked),
+    )
+    await again(home, friendly, entry)
+    await ear.hears(1)
+    assert ear.heard[0]["session"] == whole
+    counts = notifier_of(entry).counts
+    await until(home, lambda: counts["searches"] == 2)
+    await in_order(friendly, ear)
+    assert counts["incomplete_searches"] == 1
+    asked = [request.params["sessionKey"] for request in friendly.received("chat.history")]
+    assert asked == [broken, whole, broken, whole]
+
+
+async def test_every_conversation_is_looked_at(
+    home: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Also when many were used meanwhile."""
+    entry = await add_entry(home, friendly)
+    ear = Ear(home)
+    instance = await instance_id.async_get(home)
+    ours = [our_session(instance, f"room{number}") for number in range(30)]
+    tells_of_sessions(friendly, ours, soon(40), row_of_injection(2, soon(30)))
+    await again(home, friendly, entry)
+    await ear.hears(1)
+    await in_order(friendly, ear)
+    asked = {request.params["sessionKey"] for request in friendly.received("chat.history")}
+    assert asked == set(ours)
+
+
+async def test_a_search_that_fails_is_made_again(
+    home: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours must not lose what was missed."""
+    monkeypatch.setattr(notifier_module, "SEARCH_AGAIN", 0.1)
+    entry = await add_entry(home, friendly)
+    ear = Ear(home)
+    tells_of_jobs(friendly, row_of_job("Missed", soon(10)))
+    fails_once = chain([ValueError("made up")], repeat(DEFAULT))
+    with patch.object(
+        notifier_module, "async_missed", wraps=missed.async_missed, side_effect=fails_once
+    ):
+        await again(home, friendly, entry)
+        await ear.hears(1)
+    assert ear.messages == ["Missed is done."]
+
+
+async def test_a_search_that_stays_in_vain_becomes_rare(
+    home: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each comes after twice the time of the one before, up to an end, until one succeeds."""
+    waits: list[float] = []
+
+    def at_once(
+        hass: HomeAssistant, delay: float, action: Callable[[datetime], None]
+    ) -> CALLBACK_TYPE:
+        waits.append(delay)
+        return async_call_later(hass, 0, action)
+
+    monkeypatch.setattr(notifier_module, "async_call_later", at_once)
+    entry = await add_entry(home, friendly)
+    locked = Refusal(code="UNAVAILABLE", message="database is locked")
+    friendly.anytime(Expect("cron.runs", reply=locked))
+    await again(home, friendly, entry)
+    await until(home, lambda: len(waits) >= 8)
+    assert waits[:8] == [60, 120, 240, 480, 960, 1920, 1920, 1920]
+    tells_of_jobs(friendly)
+    await until(home, lambda: notifier_of(entry).facts()["is_complete"])
+    friendly.anytime(Expect("cron.runs", reply=locked))
+    count = len(waits)
+    await again(home, friendly, entry)
+    await until(home, lambda: len(waits) > count)
+    assert waits[count] == 60
+
+
 async def test_a_search_has_a_limit(
     home: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -605,6 +698,47 @@ async def test_the_clock_of_the_gateway_may_be_wrong(
     assert ear.messages == ["New is done."]
 
 
+async def test_the_clock_of_the_gateway_may_be_set_back(
+    home: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Nothing is lost until it shows again what it has shown before."""
+    entry = await add_entry(home, friendly)
+    ear = Ear(home)
+    begin = soon(0)
+    await tell(friendly, "tick", {"ts": wire(begin + timedelta(hours=9))})
+    await tell(friendly, "tick", {"ts": wire(begin + timedelta(minutes=10))})
+    await in_order(friendly, ear)
+    tells_of_jobs(
+        friendly,
+        row_of_job("Old", begin + timedelta(minutes=4)),
+        row_of_job("New", begin + timedelta(minutes=11)),
+    )
+    await again(home, friendly, entry)
+    await ear.hears(1)
+    await in_order(friendly, ear)
+    assert ear.messages == ["New is done."]
+
+
+async def test_what_was_forgotten_before_a_clock_was_set_back_hides_nothing(
+    home: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was forgotten has times that are yet to come."""
+    monkeypatch.setattr(surfaced, "MAX_IDS", 1)
+    entry = await add_entry(home, friendly)
+    ear = Ear(home)
+    begin = soon(0)
+    await tell(friendly, "tick", {"ts": wire(begin + timedelta(hours=9))})
+    for number in range(2):
+        job = event_of_job(f"Ahead {number}", begin + timedelta(hours=9, minutes=number))
+        await tell(friendly, "cron", job)
+    await tell(friendly, "tick", {"ts": wire(begin + timedelta(minutes=1))})
+    await ear.hears(2)
+    tells_of_jobs(friendly, row_of_job("New", begin + timedelta(minutes=2)))
+    await again(home, friendly, entry)
+    await ear.hears(3)
+    assert ear.messages[2] == "New is done."
+
+
 async def test_a_store_that_cannot_be_read_begins_anew(
     home: HomeAssistant, friendly: ScriptedGateway, hass_storage: dict[str, Any]
 ) -> None:
@@ -648,6 +782,28 @@ async def test_what_was_forgotten_is_not_told_again(
     await ear.hears(8)
     await in_order(friendly, ear)
     assert ear.messages[1:] == [f"{name} is done." for name in [*names, "Missed"]]
+
+
+async def test_an_update_is_told_once_however_long_it_waits(
+    home: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway tells of it at every connect; meanwhile much else is forgotten."""
+    monkeypatch.setattr(surfaced, "MAX_IDS", 2)
+    entry = await add_entry(home, friendly)
+    ear = Ear(home)
+    hello = hello_ok()
+    hello["snapshot"] |= {"updateAvailable": told.UPDATE["updateAvailable"]}
+    friendly.hello = hello
+    await again(home, friendly, entry)
+    await ear.hears(1)
+    for number in range(5):
+        await tell(friendly, "cron", event_of_job(f"Job {number}", soon(10 + number)))
+    await ear.hears(6)
+    await again(home, friendly, entry)
+    await until(home, lambda: notifier_of(entry).counts["searches"] == 2)
+    await in_order(friendly, ear)
+    assert [heard["kind"] for heard in ear.heard] == ["update_available", *["job_finished"] * 5]
+    assert len(notifier_of(entry)._surfaced) == 2
 
 
 async def test_nothing_is_told_before_automations_listen(
@@ -729,7 +885,7 @@ async def test_only_so_many_questions_are_remembered(
     home: HomeAssistant, friendly: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer to one that was forgotten is told without where it was asked."""
-    monkeypatch.setattr(notifier_module, "MAX_ASKED", 1)
+    monkeypatch.setattr(asked, "MAX_ASKED", 1)
     await add_entry(home, friendly)
     ear = Ear(home)
     ours = our_session(await instance_id.async_get(home))

@@ -1,5 +1,6 @@
 """Approvals and questions, from the gateway's frames to the actions that answer them."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
@@ -25,7 +26,7 @@ from custom_components.openclaw_voice.assist.session_key import home_of
 from custom_components.openclaw_voice.const import DOMAIN
 from custom_components.openclaw_voice.outbox import open_requests
 from tests.fakes.frames import hello_ok
-from tests.fakes.gateway import Action, Expect, ScriptedGateway, raw
+from tests.fakes.gateway import Action, Expect, ScriptedGateway, raw, respond, wait_for
 from tests.fakes.refusals import Refusal, missing_scope
 
 from .connection import NAME, lose, reconnect
@@ -255,16 +256,116 @@ async def test_what_was_dropped_on_the_way_is_asked_for(
     assert len(friendly.received("exec.approval.list")) == 2
 
 
-async def test_without_the_rights_nothing_waits(
+@pytest.mark.parametrize(
+    ("scopes", "state", "keys"),
+    [
+        ((), "unknown", ("missing_rights", "missing_rights")),
+        (("operator.approvals",), "0", ("approval_gone", "missing_rights")),
+        (("operator.questions",), "0", ("missing_rights", "question_gone")),
+    ],
+    ids=["none", "approvals", "questions"],
+)
+async def test_without_the_rights_nothing_is_told(
+    hass: HomeAssistant,
+    friendly: ScriptedGateway,
+    scopes: tuple[str, ...],
+    state: str,
+    keys: tuple[str, str],
+) -> None:
+    """An owner may give less: who wants to answer is told what is missing, nobody else."""
+    refused = {
+        "operator.approvals": ("exec.approval.list", "plugin.approval.list"),
+        "operator.questions": ("question.list",),
+    }
+    for scope in refused.keys() - set(scopes):
+        friendly.anytime(*(Expect(method, reply=missing_scope(scope)) for method in refused[scope]))
+    hello = hello_ok(scopes=("operator.read", "operator.write", *scopes))
+    friendly.script(Expect("connect", reply=hello))
+    entry = await add_entry(hass, friendly)
+
+    assert sensor(hass).state == state
+    calls: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("resolve_approval", {"approval_id": "e-1", "decision": "deny"}),
+        ("answer_question", {"question_id": "ask_1", "answer": "Bath"}),
+    )
+    for (action, data), key in zip(calls, keys, strict=True):
+        with pytest.raises(HomeAssistantError) as caught:
+            await call(hass, action, **data)
+        assert error_key(caught) == key
+        assert ("operator." in str(caught.value)) is (key == "missing_rights")
+    assert await call(hass, "list_requests") == {"requests": []}
+    if not scopes:
+        with pytest.raises(HomeAssistantError) as caught:
+            await call(hass, "list_requests", gateway=entry.entry_id)
+        assert error_key(caught) == "missing_rights"
+
+
+async def test_a_gateway_without_such_requests_is_asked_once(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
-    """An owner may give less; that is no error."""
+    """An older one, or one that has another form: that is known at once, not after a while."""
     friendly.anytime(
-        Expect("exec.approval.list", reply=missing_scope("operator.approvals")),
-        Expect("question.list", reply=missing_scope("operator.questions")),
+        Expect("plugin.approval.list", reply=missing_scope("operator.admin")),
+        Expect("question.list", reply=Refusal(message="invalid question.list params")),
+        Expect("exec.approval.list", reply=[approval()]),
     )
     await add_entry(hass, friendly)
-    assert await call(hass, "list_requests") == {"requests": []}
+    [listed] = (await call(hass, "list_requests"))["requests"]
+    assert listed["data"]["approval_id"] == "e-1"
+    assert len(friendly.received("question.list")) == 1
+
+
+async def test_what_waits_expires_by_the_clock_of_the_gateway(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """Ours is an hour ahead: every approval would be over when it comes."""
+    friendly.tick_interval_ms = 1_000_000_000
+    await add_entry(hass, friendly)
+    an_hour_ago = dt_util.utcnow() - timedelta(hours=1)
+    await told(
+        hass,
+        friendly,
+        1,
+        event("tick", {"ts": "soon"}),
+        event("tick", {"ts": int(an_hour_ago.timestamp() * 1000)}),
+        event("exec.approval.requested", approval(age=60)),
+    )
+    assert len((await call(hass, "list_requests"))["requests"]) == 1
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=29))
+    assert len((await call(hass, "list_requests"))["requests"]) == 1
+    async with state_change(hass, waiting(0)):
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=31))
+
+
+async def test_a_gateway_that_drops_a_lot_is_not_asked_for_each_of_it(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """It is busy: what is under way ends first, then it is asked once more."""
+    may_answer = asyncio.Event()
+    friendly.script(
+        Expect("exec.approval.list", emit=[wait_for(may_answer), respond({"rows": []})])
+    )
+    await add_entry(hass, friendly)
+    await friendly.wait_for_request("exec.approval.list")
+    friendly.anytime(Expect("exec.approval.list", reply=[approval()]))
+    await friendly.emit(*(numbered(2 * number, "tick", {}) for number in range(1, 6)))
+    async with state_change(hass, waiting(1)):
+        may_answer.set()
+    assert len((await call(hass, "list_requests"))["requests"]) == 1
+    assert len(friendly.received("exec.approval.list")) == 2
+
+
+async def test_an_id_that_comes_again_cannot_be_allowed(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """People were told of another command, and may tap on that any time."""
+    await add_entry(hass, friendly)
+    await told(hass, friendly, 1, event("exec.approval.requested", approval()))
+    other = approval(command="rm -r /")
+    await told(hass, friendly, 0, event("exec.approval.requested", other))
+    with pytest.raises(ServiceValidationError) as caught:
+        await call(hass, "resolve_approval", approval_id="e-1", decision="allow-once")
+    assert error_key(caught) == "approval_gone"
 
 
 async def test_a_list_that_fails_is_asked_for_again(
@@ -668,6 +769,30 @@ async def test_the_gateway_a_request_waits_on_is_found(
         with pytest.raises(HomeAssistantError) as caught_away:
             await call(hass, "resolve_approval", approval_id="unknown", decision="deny")
         assert error_key(caught_away) == "not_connected"
+        assert await hass.config_entries.async_unload(second.entry_id)
+
+
+async def test_an_id_of_two_gateways_can_only_be_denied(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """People have seen the harmless one of the two, maybe."""
+    async with ScriptedGateway() as other:
+        introduce(other, gateway_id="cd" * 32)
+        friendly.anytime(Expect("exec.approval.list", reply=[approval(command="rm -r /")]))
+        other.anytime(Expect("exec.approval.list", reply=[approval(command="ls")]))
+        await add_entry(hass, friendly)
+        second = make_entry(hass, other, gateway_id="cd" * 32)
+        assert await hass.config_entries.async_setup(second.entry_id)
+        await hass.async_block_till_done()
+        assert len((await call(hass, "list_requests"))["requests"]) == 2
+
+        with pytest.raises(ServiceValidationError) as caught:
+            await call(hass, "resolve_approval", approval_id="e-1", decision="allow-once")
+        assert error_key(caught) == "wrong_decision"
+        for gateway in (friendly, other):
+            assert gateway.received("exec.approval.resolve") == []
+            gateway.script(Expect("exec.approval.resolve", reply={"ok": True}))
+            await call(hass, "resolve_approval", approval_id="e-1", decision="deny")
         assert await hass.config_entries.async_unload(second.entry_id)
 
 

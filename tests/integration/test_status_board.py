@@ -7,14 +7,15 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import RELOAD_AFTER_UPDATE_DELAY
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.openclaw_voice import agents
-from custom_components.openclaw_voice.assist.timings import NO_TIMES, Timings
+from custom_components.openclaw_voice.assist.timings import NO_TIMES
 from custom_components.openclaw_voice.const import DOMAIN
 from custom_components.openclaw_voice.status_board import RECHECK, SYSTEM_EVERY, USAGE_EVERY
 from custom_components.openclaw_voice.status_reading import AGAIN, MAX_AGAIN, SETTLING
@@ -23,8 +24,11 @@ from tests.fakes.frames import (
     accepted,
     answered as answered_by_agent,
     event,
+    failed,
     hello_ok,
     lifecycle,
+    response_failed,
+    started,
 )
 from tests.fakes.gateway import Expect, ScriptedGateway, respond, skip_seq, wait_for
 from tests.fakes.refusals import Refusal
@@ -174,6 +178,32 @@ async def test_runs_of_everybody_are_counted(
     assert began >= before
     await run(hass, friendly, "end")
     assert len(friendly.received("sessions.list")) == 1
+
+
+async def test_runs_are_unknown_until_they_are_told(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """None would start the automations that wait for the end of all runs, at every connect."""
+    may_answer = asyncio.Event()
+    row = {"key": "agent:main:main", "hasActiveRun": True}
+    emit = [wait_for(may_answer), respond({"sessions": [row]})]
+    friendly.anytime(Expect("sessions.list", emit=emit))
+    states: list[str] = []
+    entry = await add_entry(hass, friendly)
+    await friendly.wait_for_request("sessions.list")
+    assert value_of(hass, RUNS) == "unknown"
+    async with state_change(hass, is_(RUNS, "1")):
+        may_answer.set()
+
+    @callback
+    def note(changed: Event[EventStateChangedData]) -> None:
+        state = changed.data["new_state"]
+        states.append(state.state if state is not None else "")
+
+    async_track_state_change_event(hass, RUNS, note)
+    async with state_change(hass, lambda _: states[-1:] == ["1"]):
+        await reconnect(hass, friendly, entry, hello_ok(), "ready")
+    assert states == ["unavailable", "unknown", "1"]
 
 
 async def test_the_last_activity_before_the_connection_is_known(
@@ -426,6 +456,25 @@ async def test_what_nobody_looks_at_is_not_asked_for(
     assert len(friendly.received("system.info")) == 2
 
 
+async def test_what_is_too_long_for_a_state_is_cut(
+    hass: HomeAssistant, friendly: ScriptedGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Home Assistant would log all of it, with every change."""
+    endless = "long " * 1_000
+    hello = hello_ok(scopes=("operator.read", "operator.write"))
+    hello["server"]["version"] = endless
+    friendly.script(Expect("connect", reply=hello))
+    introduce(friendly, details={"main": {"model": {"primary": endless}}})
+    job = {"id": "j", "name": endless, "state": {"nextRunAtMs": 253_402_300_799_000}}
+    friendly.anytime(Expect("cron.list", reply={"jobs": [job]}))
+    await add(hass, friendly)
+    for entity_id in (f"sensor.{NAME}_gateway_version", MODEL):
+        assert value_of(hass, entity_id).startswith("long")
+    for state in hass.states.async_all():
+        assert endless not in str(state.as_dict())
+    assert endless not in "".join(each.message for each in caplog.records if each.levelno > 20)
+
+
 # the connection
 
 
@@ -496,6 +545,22 @@ async def test_the_model_is_the_chosen_one_else_that_of_the_gateway(
     assert value_of(hass, MODEL) == "demo/chosen"
 
 
+async def test_another_choice_of_model_is_shown_at_once(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The gateway tells nothing then."""
+    introduce(friendly, details={"main": {"model": {"primary": "demo/first"}}})
+    entry = await add(hass, friendly)
+    [subentry] = entry.subentries.values()
+    for model, shown in (("demo/chosen", "demo/chosen"), (None, "demo/first")):
+        data = {key: value for key, value in subentry.data.items() if key != "model"}
+        hass.config_entries.async_update_subentry(
+            entry, subentry, data=data | ({"model": model} if model else {})
+        )
+        await hass.async_block_till_done()
+        assert value_of(hass, MODEL) == shown
+
+
 async def test_without_a_choice_it_is_that_of_the_gateway(
     hass: HomeAssistant, friendly: ScriptedGateway, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -522,11 +587,15 @@ async def test_the_times_of_the_last_turn_are_shown(
     assert 0 <= float(value_of(hass, FIRST_TEXT)) <= float(value_of(hass, END)) < 10
 
 
-async def test_a_turn_that_came_to_nothing_changes_no_times(
+async def test_a_turn_that_was_not_answered_changes_no_times(
     hass: HomeAssistant, friendly: ScriptedGateway
 ) -> None:
-    """An answer of silence has an end, a refusal has, too; what was never sent has none."""
+    """A refusal, and an answer that comes later, say nothing about how fast answers are."""
     entry = await add(hass, friendly)
     agent = next(iter(entry.runtime_data.agents.values()))
-    agent.note_timings(Timings(connected=1.0))
+    friendly.script(
+        Expect("agent", reply=accepted(), emit=[started(), failed(), response_failed()])
+    )
+    await ask(hass)
     assert agent.last_timings == NO_TIMES
+    assert value_of(hass, FIRST_TEXT) == value_of(hass, END) == "unknown"

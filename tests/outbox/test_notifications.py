@@ -15,7 +15,7 @@ from custom_components.openclaw_voice.outbox.notification import (
     event_data,
 )
 from custom_components.openclaw_voice.outbox.notifications import (
-    MAX_LINK,
+    MAX_LINK_TEXT,
     MAX_LINKS,
     MAX_TEXT,
     MAX_TITLE,
@@ -169,7 +169,7 @@ def test_a_heartbeat_without_anything_to_say_is_none(payload: JsonObject) -> Non
 
 def test_a_message_brings_its_label_and_its_links() -> None:
     """Who put it into the session is its title."""
-    links = ("https://example.org/a.png", "https://example.org/" + "b" * MAX_LINK)
+    links = ("https://example.org/a.png", "https://example.org/" + "b" * MAX_LINK_TEXT)
     assert of_message(message(label="Laundry", links=links)) == Notification(
         id="message:295c08bf",
         kind=NotificationKind.MESSAGE,
@@ -262,6 +262,7 @@ def test_a_question_brings_its_parts() -> None:
                     "options": ["Kitchen", "Bath"],
                     "takes_other": True,
                     "is_multiple": False,
+                    "is_secret": False,
                 },
                 {
                     "id": "days",
@@ -270,6 +271,7 @@ def test_a_question_brings_its_parts() -> None:
                     "options": ["Mon", "Tue"],
                     "takes_other": False,
                     "is_multiple": True,
+                    "is_secret": False,
                 },
             ],
             "expires": "2026-11-20T10:17:40.708000+00:00",
@@ -351,6 +353,18 @@ def test_texts_are_bounded() -> None:
     assert len(told.data["links"]) == MAX_LINKS
     data = event_data(told, entry_id="entry-1")
     assert (len(data["message"]), data["is_cut"]) == (MAX_EVENT_TEXT, True)
+
+
+def test_an_event_is_small_enough_to_be_recorded() -> None:
+    """Home Assistant leaves out the data of a larger one; the activity could not show it."""
+    long, limit = "\N{EURO SIGN}" * 50_000, 32_768
+    links = tuple(f"https://a/{n}/".ljust(1_900, "x") for n in range(20))
+    part = QUESTION["questions"][0] | {"question": long}
+    parts = [part | {"questionId": name} for name in ("a", "b", "c")]
+    question = notified("question.requested", QUESTION | {"questions": parts})
+    for notification in (question, of_message(message(text=long, links=links))):
+        data = event_data(notification, entry_id="entry-1")
+        assert len(json.dumps(data, ensure_ascii=False).encode()) <= limit
 
 
 def test_reprs_do_not_hold_what_was_said() -> None:

@@ -1,10 +1,14 @@
 """Which requests of the gateway wait, while lists and events come as they like."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from custom_components.openclaw_voice.gateway.approvals import Approval, ApprovalKind
 from custom_components.openclaw_voice.gateway.questions import AgentQuestion, QuestionPart
 from custom_components.openclaw_voice.outbox.pending import (
+    MAX_KNOWN,
     MAX_PENDING,
     OpenRequest,
     Pending,
@@ -88,6 +92,48 @@ def test_a_gateway_that_asks_without_end_fills_nothing() -> None:
     pending = having(*(approval(str(number), number) for number in range(MAX_PENDING + 2)))
     assert len(pending.all) == MAX_PENDING
     assert ids(pending)[0] == "2"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(approval("a"), command="rm -r /"),
+        replace(approval("a"), title="rm"),
+        approval("a", 1),
+        approval("a", kind=ApprovalKind.PLUGIN),
+        question("a"),
+    ],
+    ids=["command", "title", "time", "kind", "question"],
+)
+@pytest.mark.parametrize("is_over", [False, True])
+def test_an_id_stands_for_one_request(other: OpenRequest, *, is_over: bool) -> None:
+    """A yes to what people were told must not allow something else."""
+    pending = having(approval("a"))
+    if is_over:
+        pending.remove("a")
+    pending.add(other)
+    assert pending.get("a") is None
+    pending.begin_list()
+    pending.end_list(type(other), (other,))
+    assert pending.get("a") is None
+
+
+def test_a_request_told_again_is_the_same() -> None:
+    """Also when it waits longer, or can be decided otherwise by now."""
+    told_again = replace(approval("a"), expires=NOON + 60 * MINUTE, decisions=("deny",))
+    pending = having(approval("a"), told_again)
+    assert pending.all == (told_again,)
+    assert ids(having(question("b"), question("b"))) == ["b"]
+
+
+def test_old_ids_are_forgotten() -> None:
+    """Those of requests that were over long ago."""
+    pending = having(*(approval(str(number), number) for number in range(MAX_KNOWN + 1)))
+    newest = approval("0", MAX_KNOWN + 2)
+    pending.add(newest)
+    pending.add(approval("2", MAX_KNOWN + 2))
+    assert pending.get("0") == newest
+    assert pending.get("2") is None
 
 
 def test_a_list_takes_the_place_of_what_was_known_of_its_kind() -> None:

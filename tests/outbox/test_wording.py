@@ -88,7 +88,7 @@ def test_an_approval_without_known_decisions_is_told_all_the_same() -> None:
 def test_a_decision_is_named() -> None:
     """When it is known."""
     told = words(NotificationKind.APPROVAL_RESOLVED, "Run", decision="allow-once")
-    assert told.title == "Permission is decided: Run"
+    assert told.title == "A request for permission has been settled: Run"
     assert told.written == "Decision: allow once"
     expired = words(NotificationKind.APPROVAL_RESOLVED, "Run", decision=None)
     assert expired.written == expired.title

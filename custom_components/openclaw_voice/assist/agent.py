@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
+from ..gateway.callbacks import Listeners
 from ..gateway.client import GatewayClient
 from ..gateway.errors import GatewayError
 from ..gateway.run_recovery import connected
@@ -26,6 +27,7 @@ from .options import AgentOptions
 from .question import Question
 from .scope import session_scope
 from .session_key import SessionScope
+from .spoken_answer import AskedBack
 from .timings import NO_TIMES, Timings
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -107,13 +109,14 @@ class Agent:
         self.subentry_id: Final = subentry_id
         self.agent_id: Final = agent_id
         self.follow_ups: Final = FollowUps()
+        self.asked_back: Final = AskedBack()
         self.turns = 0
         """Turns so far."""
 
         self.last_timings: Timings = NO_TIMES
         """Of the last turn that came to something."""
 
-        self._listeners: list[CALLBACK_TYPE] = []
+        self._listeners = Listeners[[]]()
         self._live: list[LiveTurn] = []
         self._read: tuple[Mapping[str, Any], AgentOptions] | None = None
         self._models: OrderedDict[str, str] = OrderedDict()
@@ -148,21 +151,13 @@ class Agent:
     @callback
     def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` after every turn; return what ends that."""
-        self._listeners.append(listener)
-
-        @callback
-        def unsubscribe() -> None:
-            self._listeners.remove(listener)
-
-        return unsubscribe
+        return self._listeners.add(listener)
 
     @callback
     def note_timings(self, timings: Timings) -> None:
-        """Remember how long a turn took, unless it was over before it came to anything."""
-        if timings.first_text is not None or timings.done is not None:
-            self.last_timings = timings
-            for listener in tuple(self._listeners):
-                listener()
+        """Remember how long a turn took that was answered."""
+        self.last_timings = timings
+        self._listeners.tell()
 
     @callback
     def scope_of(self, question: Question) -> SessionScope:

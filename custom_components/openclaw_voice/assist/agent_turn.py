@@ -14,7 +14,7 @@ from typing import Final, assert_never
 from homeassistant.util import dt as dt_util
 
 from ..gateway.chat_run import ChatRun
-from ..gateway.errors import GatewayError
+from ..gateway.errors import GatewayError, QuestionGoneError
 from ..gateway.run_items import RunItem
 from ..gateway.run_request import RUN_DEADLINE, Patience, RunMethod
 from ..outbox.late_answer import LateAnswer
@@ -28,8 +28,10 @@ from .phrases import Phrases, async_phrases
 from .question import Question
 from .run_plan import RunPlan, StillBusyError, async_plan, options_for
 from .speech import SpeechFilter
+from .spoken_answer import answers_in
 from .timings import NO_TIMES, Timings
-from .turn import TOTAL_LIMIT, Turn, TurnOutcome, TurnResult, TurnStyle
+from .turn import Turn
+from .turn_result import TOTAL_LIMIT, TurnOutcome, TurnResult, TurnStyle
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -131,6 +133,10 @@ class AgentTurn:
             yield self._say(await self._obey(command, words), TurnOutcome.ANSWERED)
             self._note_answer(is_answer=False)
             return
+        if (said := await self._answer_agent(phrases)) is not None:
+            yield said
+            self._note_answer(is_answer=False)
+            return
         try:
             plan = await async_plan(self._agent, self._question, self._scope, self._options)
         except StillBusyError as err:
@@ -142,7 +148,8 @@ class AgentTurn:
             async with aclosing(self._ask(plan, words)) as deltas:
                 async for delta in deltas:
                     yield delta
-        self._agent.note_timings(self.timings)
+        if self.result.outcome is TurnOutcome.ANSWERED:
+            self._agent.note_timings(self.timings)
 
     async def async_stop(self) -> None:
         """Stop the run; the turn ends with what was said until then.
@@ -161,7 +168,7 @@ class AgentTurn:
 
     async def _ask(self, plan: RunPlan, words: OwnWords) -> AsyncGenerator[TurnDelta]:
         # The session of a message belongs to the agent: how it is set up is not ours to change.
-        if self._options.model is not None and self._question.session_key is None:
+        if self._options.model is not None and plan.session_key != self._question.session_key:
             await self._agent.async_use_model(plan.session_key, self._options.model)
         waited = self._now() - self._began
         self._run = run = self._start(plan, max(0.0, self._options.outage_wait - waited))
@@ -187,7 +194,7 @@ class AgentTurn:
             ):
                 self._agent.note_told(plan.told_aside, plan.told_answers)
             is_answer = result.outcome is TurnOutcome.ANSWERED and not result.is_stopped
-            self._note_answer(is_answer=is_answer)
+            self._note_answer(is_answer=is_answer or result.asked is not None)
         except Exception as err:  # noqa: BLE001 - a fault of ours must not cost the answer
             _LOGGER.error("What follows a turn was not noted: %s", type(err).__name__)
 
@@ -241,6 +248,23 @@ class AgentTurn:
                 raise
             # It is followed; only a restart of Home Assistant would lose it.
             _LOGGER.error("A late answer was not stored: %s", type(err).__name__)
+
+    async def _answer_agent(self, phrases: Phrases) -> TurnDelta | None:
+        """Take what is said as the answer to what the agent has just asked; None when it is not."""
+        if not self._manners.is_conversation or self._question.reply_to is not None:
+            return None
+        asked = self._agent.asked_back.take(self._place, self._now())
+        answers = None if asked is None else answers_in(asked, self._question.text)
+        if asked is None or answers is None:
+            return None
+        try:
+            await self._house.client.questions.answer(asked.id, answers)
+        except QuestionGoneError:
+            return None
+        except GatewayError as err:
+            return self._say(await self._explain(err), TurnOutcome.FAILED, err)
+        # What the agent makes of it comes later: its turn was handed over.
+        return self._say(phrases.question_answered, TurnOutcome.ANSWERED)
 
     # our own commands
 
@@ -314,9 +338,11 @@ class AgentTurn:
         """Decide whether the satellite listens again, and remember what it may hear of itself."""
         if not self._manners.is_conversation or self._place is None:
             return
-        follow_ups = self._agent.follow_ups
+        follow_ups, asked = self._agent.follow_ups, self.result.asked
+        if asked is not None:
+            self._agent.asked_back.note(self._place, asked, self._now())
         self.listens = listens_again(
-            self.result.answer,
+            self.result.answer if asked is None else f"{asked.parts[0].text}?",
             policy=self._options.follow_up,
             turns_in_a_row=follow_ups.turns_in_a_row(self._place),
             limit=self._options.follow_up_limit,

@@ -7,7 +7,7 @@ from .agent import Agent
 from .agent_turn import AgentTurn, Manners
 from .question import Question
 from .timings import NO_TIMES, Timings
-from .turn import TOTAL_LIMIT, TurnOutcome
+from .turn_result import TOTAL_LIMIT, TurnOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

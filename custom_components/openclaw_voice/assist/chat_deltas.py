@@ -92,6 +92,17 @@ class ChatDeltas:
         self._is_open = False
         yield {"role": "assistant", "content": text}
 
+    def add_words(self, text: str, between: str) -> Iterator[TurnDelta]:
+        """Return the deltas for words of our own in the middle of a turn; `speech` stays.
+
+        They belong to the message that is open, whose tools go on; `between` is put around them.
+        """
+        yield from self.flush()
+        before = between if self._is_open and not self._is_new else ""
+        if not self._is_open:
+            yield from self._open()
+        yield {"content": f"{before}{text}{between}"}
+
     def add_paragraph(self, text: str, *, between: str) -> Iterator[TurnDelta]:
         """Return the deltas that add `text` to the last message, `between` what is there and it."""
         yield from self.flush()

@@ -4,7 +4,7 @@ Only a whole utterance counts: "stop", not "stop the music". The sentences are i
 `command_sentences.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -52,7 +52,7 @@ def match(text: str, language: str, agents: Mapping[str, str]) -> Command | None
         language: Its language, as BCP 47 tag; English is understood where there are no sentences.
         agents: Names of the agents, which may hold emoji -> their ids.
     """
-    if len(text) > MAX_LENGTH or not (words := _plain(text)):
+    if len(text) > MAX_LENGTH or not (words := plain(text)):
         return None
     base = re.split("[-_]", language)[0].lower()
     names = _names(agents)
@@ -75,27 +75,34 @@ def _names(agents: Mapping[str, str]) -> dict[str, str]:
     """Return names as they are compared -> ids; of two that sound the same, the first."""
     names: dict[str, str] = {}
     for name, agent_id in agents.items():
-        if plain := _plain(name[:_TOO_LONG_NAME]):
-            names.setdefault(plain, agent_id)
+        if words := plain(name[:_TOO_LONG_NAME]):
+            names.setdefault(words, agent_id)
     return names
 
 
 @cache
 def _intents(language: str) -> Intents:
     """Return the sentences of a language, parsed when they are needed first."""
+    return parsed(language, SENTENCES[language], SKIPPED[language])
+
+
+def parsed(
+    language: str, sentences: Mapping[str, Sequence[str]], skipped: Sequence[str]
+) -> Intents:
+    """Return templates, by intent, that recognise what `plain` makes of a text."""
     return Intents.from_dict(
         {
             "language": language,
             "intents": {
-                intent: {"data": [{"sentences": [_without_accents(text) for text in sentences]}]}
-                for intent, sentences in SENTENCES[language].items()
+                intent: {"data": [{"sentences": [_without_accents(text) for text in templates]}]}
+                for intent, templates in sentences.items()
             },
-            "skip_words": [_without_accents(word) for word in SKIPPED[language]],
+            "skip_words": [_without_accents(word) for word in skipped],
         }
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return the words of a text in lower case, without accents, punctuation and emoji.
 
     Who is in a hurry says a word, or all of it, more than once; it counts once.

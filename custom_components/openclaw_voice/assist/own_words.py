@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from ..gateway.errors import GatewayError
+from ..gateway.questions import AgentQuestion
 from .phrases import Phrases
+from .spoken_answer import can_be_said
 
 
 class OwnWords:
@@ -39,6 +41,25 @@ class OwnWords:
     def file(self) -> str:
         """Said when an answer comes with pictures or other files."""
         return self.phrases.file
+
+    @property
+    def approval(self) -> str:
+        """Said when something waits until people allow it."""
+        return self.phrases.approval_awaited
+
+    def asking(self, question: AgentQuestion) -> str:
+        """Return what is said when the agent asks people something, as it was written.
+
+        The question itself comes last, so that it is clear what is to be answered.
+        """
+        parts: list[str] = []
+        for part in question.parts:
+            if part.options:
+                parts.append(self.phrases.options_of(part.options))
+            parts.append(part.text)
+        if not can_be_said(question):
+            parts.append(self.phrases.question_elsewhere)
+        return " ".join(parts)
 
     def holding(self, tool: str | None) -> str:
         """Return what is said when the answer comes later; `tool` is what the agent uses now."""

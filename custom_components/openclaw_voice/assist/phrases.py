@@ -3,6 +3,7 @@
 Sentences about errors are not here: `exceptions.py` has them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 import re
 from typing import Final
@@ -55,6 +56,18 @@ class Phrases:
     agent_switched: str
     """With the placeholder `{agent}`; see `switched_to`."""
 
+    approval_awaited: str
+    """In the middle of a turn that waits for an approval."""
+
+    question_options: str
+    """Before a question of the agent, with the placeholder `{options}`; see `options_of`."""
+
+    question_elsewhere: str
+    """After a question of the agent that cannot be answered in one sentence."""
+
+    question_answered: str
+    """After the answer to a question of the agent, which goes on with it."""
+
     late_title: str
     """Title of a notification, with the placeholder `{agent}`; see `title_of`."""
 
@@ -83,6 +96,10 @@ class Phrases:
         name = re.sub(r"[\W_]+", " ", tool or "").strip()
         is_fit = 0 < len(name) <= MAX_TOOL_NAME
         return self.holding_tool.format(tool=name) if is_fit else self.holding
+
+    def options_of(self, options: Sequence[str]) -> str:
+        """Return the sentence about what can be answered to a question."""
+        return self.question_options.format(options=", ".join(options))
 
     def switched_to(self, agent: str) -> str:
         """Return the sentence that another agent, by name, listens from now on."""

@@ -111,7 +111,7 @@ async def _async_key(agent: Agent, question: Question, scope: SessionScope) -> s
     the job, nor of the conversations here.
     """
     key = question.session_key
-    if key is not None and await _async_read(agent, key, MAX_MESSAGES):
+    if key is not None and await _async_read(agent, key):
         return key
     return agent.key_of(scope)
 
@@ -137,16 +137,17 @@ async def _async_said_aside(agent: Agent, options: AgentOptions, aside: Aside) -
 async def _async_messages(
     agent: Agent, options: AgentOptions, session_key: str
 ) -> tuple[SessionMessage, ...]:
-    """Return the last messages of a session, none when they cannot be read in time."""
+    """Return the last messages of a session that an agent can be told."""
     if options.asks_before_risk:
         return ()  # There is no room for them in its context.
-    return await _async_read(agent, session_key, MAX_MESSAGES)
+    return await _async_read(agent, session_key)
 
 
-async def _async_read(agent: Agent, session_key: str, limit: int) -> tuple[SessionMessage, ...]:
+async def _async_read(agent: Agent, session_key: str) -> tuple[SessionMessage, ...]:
+    """Return the last messages of a session, none when they cannot be read in time."""
     try:
         async with asyncio.timeout(HISTORY_LIMIT):
-            return await agent.house.client.sessions.messages(session_key, limit)
+            return await agent.house.client.sessions.messages(session_key, MAX_MESSAGES)
     except (TimeoutError, GatewayError) as err:
         _LOGGER.debug("The history of a session is not known: %s", type(err).__name__)
         return ()

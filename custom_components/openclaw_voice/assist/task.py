@@ -9,7 +9,7 @@ from .ask import ask
 from .question import Question
 from .structured import Structure, UnstructuredAnswerError, ask_again
 from .task_errors import NoAnswerError, WrongFormError
-from .turn import TurnOutcome
+from .turn_result import TurnOutcome
 
 _LOGGER: Final = logging.getLogger(__name__)
 

@@ -13,21 +13,26 @@ from collections.abc import (
     Iterable,
 )
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from enum import StrEnum
 import logging
-from typing import Any, Final, Protocol, assert_never
+from typing import Any, Final, assert_never
 
-from ..gateway.errors import GatewayError, RunError
-from ..gateway.run_items import ChatDelta, ChatFinal, RunItem, RunOutcome
-from .chat_deltas import ChatDeltas, TextFilter, TurnDelta, as_markdown
+from ..gateway.errors import GatewayError
+from ..gateway.questions import AgentQuestion
+from ..gateway.run_items import (
+    ApprovalAwaited,
+    ChatDelta,
+    ChatFinal,
+    QuestionAsked,
+    RunItem,
+    RunOutcome,
+)
+from .chat_deltas import ChatDeltas, TurnDelta, as_markdown
 from .patient import PatientItems
+from .spoken_answer import can_be_said
 from .timings import StopWatch, Timings
+from .turn_result import AnswerStoppedError, Sentences, TurnOutcome, TurnResult, TurnStyle
 
 _LOGGER: Final = logging.getLogger(__name__)
-
-TOTAL_LIMIT: Final = 240.0
-"""Seconds until a turn that is read, not heard, is answered later."""
 
 AFTER_CONNECTING: Final = 3.0
 """Seconds of patience that are left to an agent when the connection has used up the others."""
@@ -38,90 +43,11 @@ STORING_LIMIT: Final = 10.0
 LEAVING_LIMIT: Final = 2.0
 """Seconds to hand a run over when its turn is cancelled meanwhile."""
 
-
-class AnswerStoppedError(RunError):
-    """Somebody stopped the run before it had said anything."""
-
-    category = "answer_stopped"
-
-
-class TurnOutcome(StrEnum):
-    """How a turn ended."""
-
-    ANSWERED = "answered"
-    SILENT = "silent"
-    """Nothing needs to be said."""
-
-    LATER = "later"
-    """The agent goes on; its answer is delivered when it is there."""
-
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnResult:
-    """What a turn came to."""
-
-    outcome: TurnOutcome
-    speech: str = field(default="", repr=False)
-    """The last message, for those who get no deltas; with the sentence that ended it, if any."""
-
-    answer: str = field(default="", repr=False)
-    """What the agent itself said last."""
-
-    sentence: str = ""
-    """What we said besides it."""
-
-    links: tuple[str, ...] = field(default=(), repr=False)
-    error: GatewayError | None = None
-    """Why it failed."""
-
-    is_stopped: bool = False
-    """Somebody stopped it, or asked something else, before it was complete."""
-
-
-class Sentences(Protocol):
-    """What we say ourselves, in the language of the user."""
-
-    @property
-    def no_answer(self) -> str:
-        """Shown when the agent says nothing on purpose."""
-
-    @property
-    def file(self) -> str:
-        """Said when an answer comes with pictures or other files."""
-
-    def holding(self, tool: str | None) -> str:
-        """Return what is said when the answer comes later; `tool` is what the agent uses now."""
-
-    async def explain(self, error: GatewayError) -> str:
-        """Return the sentence for an error."""
-
-
 type HandOver = Callable[[AsyncIterator[RunItem]], Coroutine[Any, Any, None]]
 """Takes over the rest of a run: it is safe when this returns, and goes on without its turn.
 
 Before its first wait it has taken it, or has failed; whatever happens afterwards, it has it.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnStyle:
-    """How a turn is told to people."""
-
-    new_filter: Callable[[], TextFilter] | None = None
-    """Makes what is said fit for speech, one for each message. None: nobody listens, it is shown."""
-
-    patience: float | None = None
-    """Seconds without a word after which the rest is handed over; None: only the total counts."""
-
-    total: float | None = TOTAL_LIMIT
-    """Seconds after which the rest is handed over all the same; 0: whatever has come by then."""
-
-    @property
-    def is_spoken(self) -> bool:
-        """Whether people listen to the answer."""
-        return self.new_filter is not None
 
 
 class Turn:
@@ -156,6 +82,12 @@ class Turn:
         self._watch = StopWatch(self._began)
         self._heard_at = self._began
         """When the agent said something last (loop time)."""
+
+        self._waits_for = ""
+        """What we said last about people the run waits for, while it does."""
+
+        self._asked: AgentQuestion | None = None
+        """The same, when they may answer at once."""
 
         self._items: PatientItems[RunItem] | None = None
         self._is_handed_over = False
@@ -239,7 +171,7 @@ class Turn:
         """Return the loop time at which the rest is handed over."""
         if self._hand_over is None:
             return None
-        if self._is_leaving:
+        if self._is_leaving or self._asked is not None:
             return self._began
         limits = []
         if self._style.patience is not None:
@@ -293,20 +225,38 @@ class Turn:
 
     def _hold(self) -> list[TurnDelta]:
         """Say that the answer comes later, after what was held back of the text so far."""
-        phrase = self._sentences.holding(self._log.tool)
+        phrase = self._sentences.holding(None if self._waits_for else self._log.tool)
         deltas = [*self._log.flush(), *self._log.end_tools()]
-        self._conclude(TurnOutcome.LATER, sentence=phrase)
+        if self._asked is not None:
+            # The answer to the question is what comes next.
+            self._conclude(TurnOutcome.LATER, sentence=self._waits_for, asked=self._asked)
+            return deltas
+        sentence = f"{self._waits_for} {phrase}".strip()
+        self._conclude(TurnOutcome.LATER, sentence=sentence)
         return [*deltas, *self._log.add_message(phrase)]
 
     # what the run says
 
     def _take(self, item: RunItem) -> list[TurnDelta]:
-        if isinstance(item, ChatFinal):
-            self._is_over = True
-            return self._finish(item)
-        if isinstance(item, ChatDelta):
-            self._heard_at = self._now()
+        match item:
+            case ChatFinal():
+                self._is_over = True
+                return self._finish(item)
+            case ApprovalAwaited():
+                return self._say_why(self._sentences.approval)
+            case QuestionAsked(question):
+                if self._style.patience is not None and can_be_said(question):
+                    self._asked = question
+                return self._say_why(self._sentences.asking(question))
+            case ChatDelta():
+                self._heard_at = self._now()
+                self._waits_for, self._asked = "", None
         return self._noted(self._log.convert(item))
+
+    def _say_why(self, sentence: str) -> list[TurnDelta]:
+        """Say that the run waits for people. That is no word of the agent: its patience goes on."""
+        self._waits_for = self._style.fit(sentence)
+        return list(self._log.add_words(self._waits_for, " " if self._style.is_spoken else "\n\n"))
 
     def _noted(self, deltas: Iterable[TurnDelta]) -> list[TurnDelta]:
         """Note when there was text."""
@@ -365,6 +315,7 @@ class Turn:
         sentence: str = "",
         links: tuple[str, ...] = (),
         error: GatewayError | None = None,
+        asked: AgentQuestion | None = None,
         is_stopped: bool = False,
     ) -> None:
         """Set the result; a silent one says nothing but the sentence."""
@@ -376,6 +327,7 @@ class Turn:
             sentence=sentence,
             links=links,
             error=error,
+            asked=asked,
             is_stopped=is_stopped,
         )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from .callbacks import Listeners
 from .frames import GatewayEvent, JsonObject, as_list, as_object, as_text, moment
 
 if TYPE_CHECKING:
@@ -45,9 +46,8 @@ class Activity:
         self._told: dict[str, bool] | None = None
         """While an answer is waited for: runs that events told of, and whether they go on."""
 
-        self._seq: int | None = None
         self._is_certain = False
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners = Listeners[[]]()
         client.subscribe_events(self._on_event)
 
     @property
@@ -80,13 +80,11 @@ class Activity:
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` whenever something changes here; return what ends it."""
-        self._listeners.append(callback)
-        return lambda: self._listeners.remove(callback)
+        return self._listeners.add(callback)
 
     def forget(self) -> None:
         """The connection is lost: what goes on is not known any more."""
         self._runs.clear()
-        self._seq = None
         self._is_certain = False
         self._told = None
 
@@ -121,20 +119,14 @@ class Activity:
         self._runs = {key: run for key, run in found.items() if told.get(key, True)} | {
             key: before[key] for key, goes_on in told.items() if goes_on and key in before
         }
-        self._tell()
+        self._listeners.tell()
 
     def _on_event(self, event: GatewayEvent) -> None:
-        is_gap = None not in (event.seq, self._seq) and event.seq != self._seq_after
-        self._seq = event.seq if event.seq is not None else self._seq
-        if is_gap and self._is_certain:
+        if event.is_after_gap and self._is_certain:
             self._is_certain = False
-            self._tell()
+            self._listeners.tell()
         if event.name == "agent" and event.payload.get("stream") == "lifecycle":
             self._take(event.payload)
-
-    @property
-    def _seq_after(self) -> int:
-        return (self._seq or 0) + 1
 
     def _take(self, payload: JsonObject) -> None:
         run_id = as_text(payload.get("runId"))
@@ -153,7 +145,7 @@ class Activity:
         elif not goes_on:
             self._runs.pop(run_id, None)
         self._last[agent_id] = moment(payload.get("ts")) or datetime.now(UTC)
-        self._tell()
+        self._listeners.tell()
 
     def _runs_of(self, row: JsonObject) -> dict[str, _Run]:
         """Return the runs that go on in a session; one is enough where their ids are not told.
@@ -168,10 +160,6 @@ class Activity:
         known = [run_id for run_id, run in self._runs.items() if run.session_key == key]
         run = _Run(agent_id=as_text(row.get("agentId")) or _agent_of(key), session_key=key)
         return dict.fromkeys(told or known or [key], run)
-
-    def _tell(self) -> None:
-        for callback in tuple(self._listeners):
-            callback()
 
 
 def _agent_of(key: str) -> str:

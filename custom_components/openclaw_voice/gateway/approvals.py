@@ -23,8 +23,13 @@ DENY: Final = "deny"
 MAX_COMMAND: Final = 4_000
 """Characters of a command that are kept. People decide by what they see: more than of a message."""
 
+MAX_TITLE: Final = 200
+"""Characters of a title; notifications keep no more."""
+
 MAX_LABEL: Final = 80
 """Characters of a decision, a risk, a kind of host."""
+
+MAX_RISKS: Final = 20
 
 _READ_FACTOR: Final = 8
 """How many times more characters are looked at than are kept."""
@@ -51,6 +56,12 @@ class ApprovalKind(StrEnum):
     """Something a plugin of the gateway is about to do."""
 
 
+_WANTED: Final[Mapping[ApprovalKind, tuple[str, ...]]] = {
+    ApprovalKind.EXEC: ("command",),
+    ApprovalKind.PLUGIN: ("description", "detail"),
+}
+"""Where a request says what is to be done."""
+
 APPROVAL_REQUESTED: Final[Mapping[str, ApprovalKind]] = {
     f"{kind}.approval.requested": kind for kind in ApprovalKind
 }
@@ -76,6 +87,8 @@ class Approval:
 
     is_cut: bool = False
     """`command` is not all of it: cut, or masked, and a mask may hide more than a secret.
+
+    So it is with what cannot be read, and with the title of what a plugin wants.
 
     Nobody should allow it without looking at the gateway.
     """
@@ -110,17 +123,20 @@ class Approval:
             return None
         request = as_object(payload.get("request"))
         analysis = as_object(request.get("commandAnalysis"))
-        wanted = _wanted(kind, request)
-        command = _shown(wanted, MAX_COMMAND)
+        title, wanted = _title(kind, request), _wanted(kind, request)
         return cls(
             id=approval_id,
             kind=kind,
-            title=_title(kind, request),
-            command=command,
-            is_cut=len(wanted) > MAX_COMMAND or command != _visible_text(wanted),
+            title=_shown(title, MAX_TITLE),
+            command=_shown(wanted, MAX_COMMAND),
+            is_cut=not (
+                _is_readable(kind, request)
+                and _is_shown_whole(wanted, MAX_COMMAND)
+                and (kind is ApprovalKind.EXEC or _is_shown_whole(title, MAX_TITLE))
+            ),
             cwd=_optional(request.get("cwd")),
             host=_optional(request.get("host"), MAX_LABEL),
-            risks=_words(analysis.get("riskKinds")),
+            risks=_risks(analysis),
             severity=_optional(request.get("severity"), MAX_LABEL),
             warning=_warning(request, analysis),
             decisions=_decisions(request),
@@ -186,10 +202,20 @@ class Approvals:
         self._requester = requester
 
     async def list(self) -> tuple[Approval, ...]:
-        """Return what waits for a decision of this device, the oldest first."""
+        """Return what waits for a decision of this device, the oldest first.
+
+        An older gateway may know one kind only.
+        """
         found: list[Approval] = []
+        refusals: list[RequestError] = []
         for kind in ApprovalKind:
-            payload = await self._requester.request(f"{kind}.approval.list", {})
+            try:
+                payload = await self._requester.request(f"{kind}.approval.list", {})
+            except RequestError as err:
+                refusals.append(err)
+                if not err.is_forbidden or len(refusals) == len(ApprovalKind):
+                    raise
+                continue
             rows = map(as_object, as_list(payload.get(ROWS)))
             read = (Approval.from_payload(kind, row) for row in rows)
             found.extend(approval for approval in read if approval is not None)
@@ -217,22 +243,31 @@ class Approvals:
 
 def _title(kind: ApprovalKind, request: JsonObject) -> str:
     if kind is ApprovalKind.PLUGIN:
-        return _shown(as_text(request.get("title")) or "")
+        return as_text(request.get("title")) or ""
     path = as_text(request.get("resolvedPath")) or ""
-    return _shown(path.replace("\\", "/").rpartition("/")[2])
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def _wanted(kind: ApprovalKind, request: JsonObject) -> str:
-    if kind is ApprovalKind.EXEC:
-        return as_text(request.get("command")) or ""
-    told = (as_text(request.get(name)) for name in ("description", "detail"))
-    return "\n".join(filter(None, told))
+    return "\n".join(filter(None, (as_text(request.get(name)) for name in _WANTED[kind])))
+
+
+def _is_readable(kind: ApprovalKind, request: JsonObject) -> bool:
+    """Tell whether what is to be done is there, in texts without halves of characters."""
+    names = _WANTED[kind] if kind is ApprovalKind.EXEC else ("title", *_WANTED[kind])
+    told = [value for name in names if (value := request.get(name)) not in (None, "")]
+    return all(as_text(value) == value for value in told) and bool("".join(map(str, told)).strip())
 
 
 def _warning(request: JsonObject, analysis: JsonObject) -> str | None:
     lines = [request.get("warningText"), *as_list(analysis.get("warningLines"))]
     told = dict.fromkeys(filter(None, map(as_text, lines)))
     return _optional("\n".join(told))
+
+
+def _risks(analysis: JsonObject) -> tuple[str, ...]:
+    told = (_optional(risk, MAX_LABEL) for risk in as_list(analysis.get("riskKinds")))
+    return tuple(dict.fromkeys(filter(None, told)))[:MAX_RISKS]
 
 
 def _decisions(request: JsonObject) -> tuple[str, ...]:
@@ -255,6 +290,10 @@ def _optional(value: object, limit: int = MAX_LENGTH) -> str | None:
 def _shown(text: str, limit: int = MAX_LENGTH) -> str:
     """Return a text as it is shown: masked, cut, and without signs that hide or turn others."""
     return redact(_visible_text(text[: _READ_FACTOR * limit]), limit)
+
+
+def _is_shown_whole(text: str, limit: int) -> bool:
+    return len(text) <= limit and _shown(text, limit) == _visible_text(text)
 
 
 def _visible_text(text: str) -> str:

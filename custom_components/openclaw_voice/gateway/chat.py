@@ -131,6 +131,12 @@ class Chat:
         if run.is_detached and run.link.reader.has_ended:
             self.unregister(run)  # Maybe nobody iterates it any more.
 
+    def take_question(self, event: GatewayEvent) -> None:
+        """Give a question to the run that waits for its answer, if that is one of ours."""
+        run = self._runs.get(as_text(event.payload.get("runId")) or "")
+        if run is not None:
+            run.link.take(event)
+
     def register(self, run: ChatRun) -> None:
         """Route the frames of `run` to it. Before the request: frames may overtake it."""
         self._route(run.run_id, run)

@@ -30,7 +30,7 @@ from .frames import GatewayEvent, JsonObject
 from .heartbeat import Heartbeats
 from .journal import Journal, JournalEntry
 from .models import ConnectionSettings, HelloOk
-from .questions import Questions
+from .questions import QUESTION_REQUESTED, Questions
 from .retry import Action, Decision, History, decide
 from .sessions import Sessions
 from .state import BLOCKED, STATE_AFTER, ClientSnapshot, ClientState
@@ -343,5 +343,7 @@ class GatewayClient:
         if event.name in _RUN_EVENTS:
             self.chat.take(event)
             self.unasked.take(event)
+        elif event.name == QUESTION_REQUESTED:
+            self.chat.take_question(event)
         for callback in tuple(self._event_subscribers):
             call_safely(callback, event)

@@ -6,6 +6,7 @@ An instance lives exactly one connection. Reconnecting is the client's job.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 import itertools
 import logging
 from typing import Final, Protocol, Self
@@ -266,8 +267,7 @@ class Connection:
         elif frame.name == _CHALLENGE:
             self._count("late challenge", len(message))
         else:
-            self._check_seq(frame, len(message))
-            self._dispatch(frame)
+            self._dispatch(self._checked(frame, len(message)))
 
     def _resolve(self, response: Response, size: int) -> None:
         listener = self._waiting.get(response.request_id)
@@ -276,15 +276,18 @@ class Connection:
         elif listener.on_response(response):
             self._waiting.pop(response.request_id, None)
 
-    def _check_seq(self, event: GatewayEvent, size: int) -> None:
+    def _checked(self, event: GatewayEvent, size: int) -> GatewayEvent:
+        """Return an event with what its number tells of those before it."""
         if event.seq is None:
-            return
-        # Texts are cumulative, and a run can end by its response: a gap costs nothing but is told.
-        if event.seq <= self._last_seq:
+            return event
+        last, self._last_seq = self._last_seq, max(self._last_seq, event.seq)
+        if event.seq <= last:
             self._count("repeated sequence number", size)
-        elif event.seq > self._last_seq + 1:
+        elif event.seq > last + 1:
+            # Texts are cumulative, and a run can end by its response; what else was told is lost.
             self._count("sequence gap", size)
-        self._last_seq = max(self._last_seq, event.seq)
+            return replace(event, is_after_gap=last > 0)
+        return event
 
     def _dispatch(self, event: GatewayEvent) -> None:
         try:

@@ -254,6 +254,16 @@ class RequestError(GatewayError):
         self.detail_code = detail_code
         self.retry_after = retry_after
 
+    @property
+    def is_for_good(self) -> bool:
+        """Whether asking again would change nothing: want of a right, of the method, our mistake."""
+        return self.retry_after is None and self.code in {"FORBIDDEN", "INVALID_REQUEST"}
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether we lack a right for it, or the gateway has no such method: it says the same."""
+        return self.detail_code == "MISSING_SCOPE"
+
 
 class AgentNotFoundError(RequestError):
     """The agent the request is for was removed from the gateway, or renamed there."""

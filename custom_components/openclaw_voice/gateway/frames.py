@@ -107,6 +107,9 @@ class GatewayEvent:
     seq: int | None = None
     """Number on this connection, from 1; a gap means that the gateway dropped a frame."""
 
+    is_after_gap: bool = False
+    """There was one before it, since the first event of this connection."""
+
 
 def parse_frame(text: str | bytes) -> Response | GatewayEvent:
     """Parse one inbound frame.

@@ -97,11 +97,11 @@ class UpdateInfo:
     def from_payload(cls, payload: object) -> Self | None:
         """Read `updateAvailable` of the hello or the event; None when there is no update."""
         update = as_object(payload)
-        latest = _version(update.get("latestVersion"))
-        installed = _version(update.get("currentVersion"))
+        latest = version_text(update.get("latestVersion"))
+        installed = version_text(update.get("currentVersion"))
         if latest is None or installed is None or latest == installed:
             return None
-        return cls(installed=installed, latest=latest, channel=_version(update.get("channel")))
+        return cls(installed=installed, latest=latest, channel=version_text(update.get("channel")))
 
 
 def connected_clients(presence: object) -> int | None:
@@ -114,7 +114,8 @@ def connected_clients(presence: object) -> int | None:
     )
 
 
-def _version(value: object) -> str | None:
+def version_text(value: object) -> str | None:
+    """Return a version or a channel as it may be shown, None when there is none."""
     return redact(as_text(value) or "")[:MAX_VERSION] or None
 
 

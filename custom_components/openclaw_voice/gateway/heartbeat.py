@@ -27,8 +27,12 @@ ROWS: Final = 10
 TOLERANCE: Final = timedelta(seconds=5)
 """How far apart the gateway's own clocks may be."""
 
-_SAID: Final = frozenset({"sent", "skipped"})
-"""Statuses of a heartbeat whose preview is what the agent said: told, or could not be sent."""
+_SENT: Final = "sent"
+_SKIPPED: Final = "skipped"
+_NOWHERE: Final = frozenset(
+    {"no-route", "no-target", "target-none", "unknown-account", "dm-blocked"}
+)
+"""Why nobody was sent what an agent said. For other reasons it is a repetition, or tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,8 @@ class Heartbeat:
     @property
     def has_text(self) -> bool:
         """Whether the agent said something that is meant for people."""
-        return self.status in _SAID and not is_silent(self.text)
+        is_told = self.status == _SENT or (self.status == _SKIPPED and self.reason in _NOWHERE)
+        return is_told and not is_silent(self.text)
 
     @classmethod
     def from_payload(cls, payload: JsonObject) -> Self | None:

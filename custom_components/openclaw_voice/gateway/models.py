@@ -9,14 +9,16 @@ from typing import Final, Self
 
 from .errors import ProtocolError
 from .frames import JsonObject, as_list, as_number, as_object, as_text, seconds
-from .health import Health, UpdateInfo, connected_clients
+from .health import Health, UpdateInfo, connected_clients, version_text
 from .identity import DeviceIdentity
 
 PROTOCOL_VERSION: Final = 4
 
 READ: Final = "operator.read"
 WRITE: Final = "operator.write"
-DEFAULT_SCOPES: Final = (READ, WRITE, "operator.approvals", "operator.questions")
+APPROVALS: Final = "operator.approvals"
+QUESTIONS: Final = "operator.questions"
+DEFAULT_SCOPES: Final = (READ, WRITE, APPROVALS, QUESTIONS)
 """Asked for at the first pairing, because asking for more later costs another approval."""
 
 DEFAULT_CAPS: Final = ("approvals", "tool-events")
@@ -189,7 +191,7 @@ class HelloOk:
         auth = as_object(payload.get("auth"))
         server = as_object(payload.get("server"))
         protocol = as_number(payload.get("protocol"))
-        version = as_text(server.get("version"))
+        version = version_text(server.get("version"))
         if payload.get("type") != "hello-ok" or protocol is None or version is None:
             raise ProtocolError("the answer to connect is not a hello-ok")
         features = as_object(payload.get("features"))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .frames import JsonObject
+from .questions import AgentQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,20 @@ class ToolActivity:
     is_error: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ApprovalAwaited:
+    """The run waits until somebody allows what a tool is to do, or denies it."""
+
+    approval_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAsked:
+    """The agent asks people something, and waits for their answer."""
+
+    question: AgentQuestion
+
+
 class RunOutcome(StrEnum):
     """How a run ended that did not fail."""
 
@@ -74,4 +89,6 @@ class ChatFinal:
     """The text was made by the gateway itself, not by a model."""
 
 
-type RunItem = MessageStarted | ChatDelta | ToolActivity | ChatFinal
+type RunItem = (
+    MessageStarted | ChatDelta | ToolActivity | ApprovalAwaited | QuestionAsked | ChatFinal
+)

@@ -18,12 +18,15 @@ from .frames import (
     as_object,
     as_text,
 )
+from .questions import QUESTION_REQUESTED, AgentQuestion
 from .recovery import RunFate, RunTrace
 from .redact import redact
 from .run_items import (
+    ApprovalAwaited,
     ChatDelta,
     ChatFinal,
     MessageStarted,
+    QuestionAsked,
     RunItem,
     RunOutcome,
     ToolActivity,
@@ -35,6 +38,9 @@ from .run_tools import RunTools
 
 SILENT_REPLY: Final = "NO_REPLY"
 """What a model says when it decides not to answer."""
+
+MAX_ASKED: Final = 32
+"""Approvals and questions of one run that are told; a run that asks for more asks in vain here."""
 
 _INTERIM: Final = frozenset({"accepted", "in_flight", "started", "pending"})
 """Statuses of an `agent` response that is not its last one."""
@@ -61,6 +67,9 @@ class RunReader:
         self.waits_for_approval = False
         """A tool waits until a person allows it."""
 
+        self._asked: set[str | None] = set()
+        """Ids of the approvals and questions that were told."""
+
         self._is_single = method is RunMethod.CHAT_SEND
         self._is_resumed = is_resumed
         self._text = RunText(self._on_text)
@@ -85,13 +94,16 @@ class RunReader:
         return item
 
     def read_event(self, event: GatewayEvent) -> None:
-        """Read one `chat` or `agent` event of this run. Frames after the end are ignored."""
+        """Read one event of this run: `chat`, `agent` or a question. None counts after the end."""
         if self.has_ended:
             return
-        if event.name == "chat":
-            self._read_chat(event.payload)
-        else:
-            self._read_agent(event.payload)
+        match event.name:
+            case "chat":
+                self._read_chat(event.payload)
+            case name if name == QUESTION_REQUESTED:
+                self._read_question(event.payload)
+            case _:
+                self._read_agent(event.payload)
 
     def read_response(self, response: Response) -> bool:
         """Read a response of the request; return whether it is the last one."""
@@ -226,10 +238,26 @@ class RunReader:
 
     def _read_lifecycle(self, data: JsonObject) -> None:
         self.waits_for_approval = data.get("phase") == "waiting-approval"
+        if self.waits_for_approval:
+            approval_id = as_text(data.get("approvalId"))
+            self._ask(approval_id, ApprovalAwaited(approval_id))
         # Comes just before the `chat` frame that a run without a visible answer ends with.
         reply = as_object(data.get("terminalReply"))
         if reply.get("disposition") in ("silent", "empty"):
             self._disposition = reply["disposition"]
+
+    # what waits for people
+
+    def _read_question(self, payload: JsonObject) -> None:
+        question = AgentQuestion.from_payload(payload)
+        if question is not None:
+            self._ask(question.id, QuestionAsked(question))
+
+    def _ask(self, request_id: str | None, item: ApprovalAwaited | QuestionAsked) -> None:
+        """Tell once that people are needed."""
+        if request_id not in self._asked and len(self._asked) < MAX_ASKED:
+            self._asked.add(request_id)
+            self.items.append(item)
 
     # the response of `chat.send`
 

@@ -20,6 +20,9 @@ from .status import Requester
 MAX_SESSIONS: Final = 200
 """Sessions asked for at once."""
 
+MAX_LISTED: Final = 2_000
+"""Sessions looked through for those that were used since a moment."""
+
 MAX_ROWS: Final = 1_000
 """Rows of a history asked for at once. Source: gateway protocol 4, `chat.history`."""
 
@@ -121,9 +124,28 @@ class Sessions:
         params: JsonObject = {"limit": limit}
         if agent_id is not None:
             params["agentId"] = agent_id
-        payload = await self._requester.request("sessions.list", params)
-        rows = map(as_object, as_list(payload.get("sessions")))
-        return tuple(info for row in rows if (info := SessionInfo.from_payload(row)) is not None)
+        return _infos(await self._requester.request("sessions.list", params))
+
+    async def used_since(self, since: datetime) -> tuple[SessionInfo, ...]:
+        """Return the sessions that were used or changed since a moment, the one used last first.
+
+        Those whose time is unknown are among them. At most `MAX_LISTED` are looked through.
+        """
+        found: list[SessionInfo] = []
+        offset = 0
+        while offset < MAX_LISTED:
+            params: JsonObject = {"limit": MAX_SESSIONS}
+            if offset:
+                params["offset"] = offset
+            payload = await self._requester.request("sessions.list", params)
+            page = _infos(payload)
+            found += [info for info in page if info.updated is None or info.updated >= since]
+            offset += len(as_list(payload.get("sessions")))
+            oldest = page[-1].updated if page else None
+            is_last = payload.get("hasMore") is not True or not page
+            if is_last or (oldest is not None and oldest < since):
+                break
+        return tuple(found)
 
     async def use_model(self, key: str, model: str | None) -> None:
         """Let a session use a model (`provider/id`) from its next run on; None: the agent's own.
@@ -142,6 +164,11 @@ class Sessions:
         found = map(SessionMessage.from_payload, map(as_object, as_list(payload.get("messages"))))
         messages = tuple(message for message in found if message is not None)
         return messages[-limit:] if limit > 0 else ()
+
+
+def _infos(payload: JsonObject) -> tuple[SessionInfo, ...]:
+    rows = map(as_object, as_list(payload.get("sessions")))
+    return tuple(info for row in rows if (info := SessionInfo.from_payload(row)) is not None)
 
 
 def _is_active(row: JsonObject) -> bool:

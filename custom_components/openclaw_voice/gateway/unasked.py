@@ -148,7 +148,12 @@ class Unasked:
             while self._waiting:
                 batch = tuple(self._waiting)
                 self._waiting.clear()
-                await self._tell(batch)
+                try:
+                    await self._tell(batch)
+                except Exception as err:  # noqa: BLE001 - a bug of ours must not end the client
+                    # Without the traceback's values: they may hold what was said.
+                    _LOGGER.error("Messages were not looked up: %s", type(err).__name__)
+                    self._on_missed({waiting.message.session_key for waiting in batch})
         finally:
             self._stop_telling()
 

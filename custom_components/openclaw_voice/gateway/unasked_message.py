@@ -95,13 +95,14 @@ def message_of(payload: JsonObject) -> UnaskedMessage | None:
     if payload.get("state") != "final" or session_key is None or run_id is None:
         return None
     message = as_object(payload.get("message"))
+    text, links = _said(message)
     found = UnaskedMessage(
         session_key=session_key,
         agent_id=as_text(payload.get("agentId")) or agent_of(session_key),
         run_id=run_id,
         message_id=run_id,
-        text=text_of(message.get("content")),
-        links=message_links(message),
+        text=text,
+        links=links,
         at=moment(message.get("timestamp")) or datetime.now(UTC),
     )
     return _as_injected(found) if run_id.startswith(INJECTED) else found
@@ -201,7 +202,7 @@ class _HistoryReader:
         run = self._run(run_id)
         run.is_unclear = False
         self._begins_job = provenance.get("sourceTool") == CRON
-        if provenance.get("kind") not in _OF_GATEWAY:
+        if as_text(provenance.get("kind")) not in _OF_GATEWAY:
             run.is_asked = True
         elif provenance.get("sourceTool") == RESTART_RECOVERY and before is not None:
             # It goes on with the turn that was interrupted.
@@ -233,7 +234,7 @@ class _HistoryReader:
             text = SEPARATOR.join(text for text in texts if text)
             message = replace(message, text=text, links=tuple(links))
         run.message = message
-        run.has_ended = run.has_ended or row.get("stopReason") in _ENDED
+        run.has_ended = run.has_ended or as_text(row.get("stopReason")) in _ENDED
         if row.get("openclawAbort"):
             # Somebody did not want to hear the rest.
             run.is_asked = True
@@ -248,16 +249,22 @@ class _HistoryReader:
         return self._runs.setdefault(run_id, new)
 
     def _message(self, row: JsonObject, run_id: str) -> UnaskedMessage:
-        text, links = split_media(text_of(row.get("content")))
+        text, links = _said(row)
         return UnaskedMessage(
             session_key=self._session_key,
             agent_id=agent_of(self._session_key),
             run_id=run_id,
             message_id=run_id,
-            text=text.strip(),
-            links=tuple(dict.fromkeys((*message_links(row), *links))),
+            text=text,
+            links=links,
             at=moment(row.get("timestamp")) or datetime.fromtimestamp(0, UTC),
         )
+
+
+def _said(message: JsonObject) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a message, and the addresses of media that belong to it."""
+    text, links = split_media(text_of(message.get("content")))
+    return text.strip(), tuple(dict.fromkeys((*message_links(message), *links)))
 
 
 def _as_injected(message: UnaskedMessage) -> UnaskedMessage:

@@ -1,7 +1,8 @@
 """Takes notifications to people without an automation: aloud, to their devices, in Home Assistant.
 
 What is told whom is in `notification_options`, in which words in `wording`, when it is said in
-`queue`. A notification that comes while nobody is to be told is not told later.
+`queue`. A notification that comes while nobody is to be told is not told later. What waits to be said
+when Home Assistant ends is in `unsaid`, and comes again after its start.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 import logging
 from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
@@ -22,6 +23,7 @@ from .notification_options import REPLY_KINDS, NotificationOptions
 from .queue import ENDS, Ask, Message, Progress
 from .replies import Expected
 from .shown import Shown
+from .unsaid import Reminder, Unsaid
 from .wording import with_end, wording
 
 _LOGGER = logging.getLogger(__name__)
@@ -46,6 +48,18 @@ type Subscribe = Callable[[Callable[[Notification], None]], CALLBACK_TYPE]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Come:
+    """What has come, until it is put into words."""
+
+    notification: Notification
+    is_wanted: bool = True
+    """Whether people are to be told."""
+
+    reminder: Reminder | None = None
+    """They were told before, except that these satellites have not said it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
     """What a satellite is to say, until it has."""
 
@@ -67,6 +81,7 @@ class Announcer:
         speak: Callable[[str, str], Awaitable[str]],
         texts: Callable[[str], Awaitable[Mapping[str, str]]],
         agent_name: Callable[[str], str | None],
+        unsaid: Unsaid,
     ) -> None:
         """Nothing happens before `async_start`.
 
@@ -77,6 +92,7 @@ class Announcer:
             texts: A language -> the texts of `wording.SLUGS`, by slug.
             agent_name: The gateway's id of an agent -> its name; None when it is not one of those
                 that can be asked here.
+            unsaid: Remembers what satellites have still to say.
         """
         self.ask_approval: Callable[[Notification], Ask | None] | None = None
         """Makes what has a satellite ask for an approval, where the options want that. It is called
@@ -88,12 +104,11 @@ class Announcer:
         self._speak = speak
         self._texts = texts
         self._agent_name = agent_name
+        self._unsaid = unsaid
         self._delivery = async_delivery(hass)
         self._options = NotificationOptions.from_data(entry.options)
         self._task: asyncio.Task[None] | None = None
-        self._pending: deque[tuple[Notification, bool]] = deque()
-        """What has come, and whether people are to be told."""
-
+        self._pending: deque[_Come] = deque()
         self._told: dict[str, _Told] = {}
         """What satellites have still to say, by the id of the message."""
 
@@ -117,7 +132,7 @@ class Announcer:
         ]
 
     async def async_stop(self) -> None:
-        """Tell nobody anything any more. Idempotent."""
+        """Tell nobody anything any more; what waits to be said stays remembered. Idempotent."""
         endings, self._endings = self._endings, []
         for end in endings:
             end()
@@ -125,8 +140,14 @@ class Announcer:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._pending.clear()
-        for message_id in tuple(self._told):
-            self._withdraw(message_id)
+        # While Home Assistant ends, its entries are not unloaded.
+        goes_on = self._entry.state is not ConfigEntryState.LOADED
+        for message_id, told in tuple(self._told.items()):
+            if not self._withdraw(message_id) and goes_on:
+                self._forget(told.notification)  # It is said to its end without us.
+        if goes_on:
+            # Those that come after us write what is remembered.
+            self._unsaid = Unsaid()
         self._shown.async_stop()
         self._delivery.replies.forget(self._entry.entry_id)
 
@@ -142,10 +163,21 @@ class Announcer:
         is_wanted = self._options.is_on and notification.kind in self._options.kinds
         if not is_wanted and notification.kind not in _RESOLVED:
             return
+        expires = self._expires(notification)
+        if is_wanted and expires > dt_util.utcnow():
+            self._unsaid.note(notification, self._options.satellites, expires)
+        self._take(_Come(notification=notification, is_wanted=is_wanted))
+
+    @callback
+    def async_remind(self, notification: Notification, reminder: Reminder) -> None:
+        """Have a notification said that was not before Home Assistant, or the entry, ended."""
+        self._take(_Come(notification=notification, reminder=reminder))
+
+    def _take(self, come: _Come) -> None:
         if len(self._pending) >= MAX_PENDING:
-            self._pending.popleft()
+            self._forget(self._pending.popleft().notification)
             _LOGGER.warning("Too many notifications at once; the oldest is told nobody")
-        self._pending.append((notification, is_wanted))
+        self._pending.append(come)
         if self._task is None or self._task.done():
             self._task = self._entry.async_create_background_task(
                 self._hass, self._async_work(), f"{self._entry.domain} announcer", eager_start=False
@@ -153,18 +185,39 @@ class Announcer:
 
     async def _async_work(self) -> None:
         while self._pending:
-            notification, is_wanted = self._pending.popleft()
+            come = self._pending.popleft()
+            notification = come.notification
             try:
                 if notification.kind in _RESOLVED:
                     kind, field = _RESOLVED[notification.kind]
                     self._settle(f"{kind}:{notification.data.get(field)}")
-                if is_wanted:
-                    await self._async_tell(notification)
+                if come.is_wanted:
+                    await self._async_tell(notification, come.reminder)
             except Exception as err:  # noqa: BLE001  one that fails must not keep back the others
                 _LOGGER.error("A notification is told nobody: %s", type(err).__name__)
+            self._remember(notification)
 
-    async def _async_tell(self, notification: Notification) -> None:
+    async def _async_tell(self, notification: Notification, reminder: Reminder | None) -> None:
         """Tell people of a notification, wherever the options say now."""
+        message = await self._async_message(notification)
+        options = self._options
+        if reminder is not None:
+            if notification.kind in options.kinds:
+                for satellite_id in options.satellites:
+                    if satellite_id in reminder.satellites:
+                        self._say(notification, satellite_id, message, until=reminder.expires)
+            return
+        if options.persistent:
+            until = _end_of(notification)
+            self._shown.async_show(notification.id, message.title, message.written, until=until)
+        if options.notify:
+            sent = replace(message, id=f"{message.id}:notify", fallback=options.notify)
+            self._delivery.async_deliver(sent, self._async_on_progress)
+        for satellite_id in options.satellites:
+            self._say(notification, satellite_id, message)
+
+    async def _async_message(self, notification: Notification) -> Message:
+        """Put a notification into words, for nobody yet."""
         language = self._hass.config.language
         words = wording(
             notification,
@@ -174,7 +227,7 @@ class Announcer:
         )
         title = (await self._speak(words.title, language)).strip() or words.title
         aloud = (await self._speak(words.aloud, language)).strip()
-        message = Message(
+        return Message(
             id=self._id_of(notification),
             introduction=with_end(title, ":") if aloud else "",
             next_introduction=with_end(title, ":") if aloud else "",
@@ -185,23 +238,22 @@ class Announcer:
             expires=dt_util.utcnow(),
             is_owed=False,
         )
-        options = self._options
-        if options.persistent:
-            until = _end_of(notification)
-            self._shown.async_show(notification.id, message.title, message.written, until=until)
-        if options.notify:
-            sent = replace(message, id=f"{message.id}:notify", fallback=options.notify)
-            self._delivery.async_deliver(sent, self._async_on_progress)
-        for satellite_id in options.satellites:
-            self._say(notification, satellite_id, message)
 
     # aloud
 
-    def _say(self, notification: Notification, satellite_id: str, message: Message) -> None:
-        """Have a satellite say it, unless it is too old for that."""
-        options, now = self._options, dt_util.utcnow()
-        expires = _expires(notification, timedelta(minutes=options.expires), now)
-        if expires <= now:
+    def _say(
+        self,
+        notification: Notification,
+        satellite_id: str,
+        message: Message,
+        *,
+        until: datetime | None = None,
+    ) -> None:
+        """Have a satellite say it, unless it is too old for that, or it is after `until` (UTC)."""
+        options, expires = self._options, self._expires(notification)
+        if until is not None:
+            expires = min(expires, until)
+        if expires <= dt_util.utcnow():
             return
         expected = self._expected(notification, message) if options.listens else None
         ask = self._ask_of(notification) if options.asks_approvals else None
@@ -253,6 +305,7 @@ class Announcer:
             self._delivery.replies.expect(told.satellite_id, told.expected, dt_util.utcnow())
         if progress in ENDS:
             del self._told[message_id]
+            self._remember(told.notification)
 
     async def _async_on_update(self, _: HomeAssistant, entry: ConfigEntry[Any]) -> None:
         """Follow the options: what still waits to be said waits as they say now."""
@@ -265,6 +318,7 @@ class Announcer:
                 continue  # It is being said.
             if told.notification.kind in options.kinds and told.satellite_id in options.satellites:
                 self._say(told.notification, told.satellite_id, told.message)
+            self._remember(told.notification)
 
     def _withdraw(self, message_id: str) -> bool:
         """Take back what a satellite is to say; False when it is being said."""
@@ -277,8 +331,23 @@ class Announcer:
         """Forget what waited for people: somebody has decided, or it is too late."""
         self._shown.async_hide(notification_id)
         for message_id, told in tuple(self._told.items()):
-            if told.notification.id == notification_id:
-                self._withdraw(message_id)
+            if told.notification.id == notification_id and self._withdraw(message_id):
+                self._remember(told.notification)
+
+    # over restarts
+
+    def _remember(self, notification: Notification) -> None:
+        """Remember who has still to say a notification that was put into words."""
+        waiting = [each for each in self._told.values() if each.notification.id == notification.id]
+        expires = max((each.message.expires for each in waiting), default=notification.time)
+        self._unsaid.note(notification, [each.satellite_id for each in waiting], expires)
+
+    def _forget(self, notification: Notification) -> None:
+        self._unsaid.note(notification, (), notification.time)
+
+    def _expires(self, notification: Notification) -> datetime:
+        lifetime = timedelta(minutes=self._options.expires)
+        return _expires(notification, lifetime, dt_util.utcnow())
 
     # names
 

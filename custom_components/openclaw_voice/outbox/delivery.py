@@ -10,27 +10,18 @@ from functools import partial
 import logging
 from typing import Final
 
-from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.singleton import singleton
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
-from .late_answer import cut
+from .notify_queue import NotifyQueue
 from .queue import ENDS, FALLBACK_LIFETIME, Message, Progress, Waiting, route
 from .replies import Replies
 from .satellite_queue import SatelliteQueue
 from .satellites import Satellites
 
 _LOGGER = logging.getLogger(__name__)
-
-NOTIFY: Final = "notify"
-
-NOTIFY_LIMIT: Final = 30.0
-"""Seconds to send one notification."""
-
-MAX_NOTIFICATION: Final = 1_000
-"""Characters of a notification: push services carry little more."""
 
 type Listener = Callable[[str, Progress], Awaitable[None]]
 """Is told the id of a message and what becomes of it."""
@@ -64,6 +55,7 @@ class Delivery:
         self._satellites = Satellites(hass)
         self._errands: dict[str, _Errand] = {}
         self._queues: dict[str, SatelliteQueue] = {}
+        self._senders: dict[str, NotifyQueue] = {}
 
     @callback
     def async_deliver(self, message: Message, listener: Listener) -> None:
@@ -144,30 +136,16 @@ class Delivery:
     async def _async_send(self, errand: _Errand) -> None:
         """Send a message wherever it can be read: nobody knows who looks where."""
         message = errand.message
-        sent = [each for each in errand.notify if await self._async_notify(each, message)]
-        await self._async_tell(message, Progress.HEARD if sent else Progress.UNHEARD)
+        taken = await asyncio.gather(
+            *(self._sender(each).async_send(message) for each in errand.notify)
+        )
+        await self._async_tell(message, Progress.HEARD if any(taken) else Progress.UNHEARD)
 
-    async def _async_notify(self, entity_id: str, message: Message) -> bool:
-        """Send a message to one entity; return whether it took it."""
-        state = self._hass.states.get(entity_id)
-        if state is None or state.state == STATE_UNAVAILABLE:
-            return False  # The action would do nothing, and not say so.
-        try:
-            async with asyncio.timeout(NOTIFY_LIMIT):
-                await self._hass.services.async_call(
-                    NOTIFY,
-                    "send_message",
-                    {
-                        ATTR_ENTITY_ID: entity_id,
-                        "message": cut(message.written, MAX_NOTIFICATION),
-                        "title": message.title,
-                    },
-                    blocking=True,
-                )
-        except Exception as err:  # noqa: BLE001  other integrations raise what they like
-            _LOGGER.warning("%s cannot be sent a message: %s", entity_id, type(err).__name__)
-            return False
-        return True
+    def _sender(self, entity_id: str) -> NotifyQueue:
+        sender = self._senders.get(entity_id)
+        if sender is None:
+            sender = self._senders[entity_id] = NotifyQueue(self._hass, entity_id)
+        return sender
 
     async def _async_tell(self, message: Message, progress: Progress) -> None:
         """Tell whoever wants the message said what becomes of it."""

@@ -1,9 +1,10 @@
 """Looks for what happened while nobody listened: what is to be surfaced, in order of time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 import logging
 from typing import Final
 
@@ -27,7 +28,7 @@ _LOGGER = logging.getLogger(__name__)
 SEARCH_LIMIT: Final = 60.0
 """Seconds for all of it."""
 
-HEARTBEAT_LIMIT: Final = 3.0
+HEARTBEAT_LIMIT: Final = 10.0
 """Seconds to wait for the full text of a heartbeat; its beginning is known."""
 
 HEARTBEAT_END: Final = timedelta(seconds=2)
@@ -36,11 +37,14 @@ HEARTBEAT_END: Final = timedelta(seconds=2)
 MAX_JOBS: Final = 500
 """Runs of scheduled jobs, the newest ones."""
 
-MAX_SESSIONS: Final = 20
+MAX_SESSIONS: Final = 100
 """Conversations of ours that are read, those that were used last."""
 
 MAX_MESSAGES: Final = 100
 """Messages of one conversation, the newest ones."""
+
+MARGIN: Final = timedelta(minutes=1)
+"""From so long before what is looked for: a history may have other times than what was told live."""
 
 MAX_REQUESTS: Final = 100
 """Approvals and questions each, the newest ones."""
@@ -67,6 +71,11 @@ class _Search:
     agent_ids: Sequence[str]
     heartbeats: Sequence[datetime]
     found: list[Notification | None] = field(default_factory=list)
+    """What has happened."""
+
+    waiting: list[Notification] = field(default_factory=list)
+    """What waits for people, since whenever."""
+
     is_complete: bool = True
 
     async def run(self) -> None:
@@ -83,8 +92,7 @@ class _Search:
         try:
             await part()
         except RequestError as err:
-            # Refused for good, as for want of a right: asking again would not help.
-            self.is_complete = self.is_complete and err.retry_after is None
+            self.is_complete = self.is_complete and err.is_for_good
             _LOGGER.debug("What was missed is not told: %s", err.code)
         except GatewayError:
             self.is_complete = False
@@ -94,26 +102,26 @@ class _Search:
         self.found += [of_job(run) for run in runs[-MAX_JOBS:]]
 
     async def _messages(self) -> None:
-        used = [
-            session.key
-            for session in await self.client.sessions.list()
-            if self.is_ours(session.key) and (session.updated or self.since) >= self.since
+        used = await self.client.sessions.used_since(self.since)
+        ours = [session.key for session in used if self.is_ours(session.key)]
+        for key in ours[:MAX_SESSIONS]:
+            await self._try(partial(self._messages_of, key))
+
+    async def _messages_of(self, session_key: str) -> None:
+        messages = await self.client.unasked.since(session_key, self.since)
+        self.found += [
+            of_message(message)
+            for message in messages[-MAX_MESSAGES:]
+            if not self._is_of_heartbeat(message)
         ]
-        for key in used[:MAX_SESSIONS]:
-            messages = await self.client.unasked.since(key, self.since)
-            self.found += [
-                of_message(message)
-                for message in messages[-MAX_MESSAGES:]
-                if not self._is_of_heartbeat(message)
-            ]
 
     async def _approvals(self) -> None:
         approvals = await self.client.approvals.list()
-        self.found += [of_approval(approval) for approval in approvals[-MAX_REQUESTS:]]
+        self.waiting += [of_approval(approval) for approval in approvals[-MAX_REQUESTS:]]
 
     async def _questions(self) -> None:
         questions = await self.client.questions.list()
-        self.found += [of_question(question) for question in questions[-MAX_REQUESTS:]]
+        self.waiting += [of_question(question) for question in questions[-MAX_REQUESTS:]]
 
     async def _heartbeat(self) -> None:
         heartbeat = await self.client.heartbeat.last()
@@ -141,6 +149,7 @@ async def async_missed(
     is_ours: Callable[[str], bool],
     agent_ids: Sequence[str],
     heartbeats: Sequence[datetime] = (),
+    unsaid: Mapping[str, datetime],
 ) -> Missed:
     """Ask the gateway for what can have been missed.
 
@@ -151,20 +160,27 @@ async def async_missed(
         is_ours: Whether a session, by its key, belongs to this Home Assistant.
         agent_ids: Whose heartbeats are completed.
         heartbeats: When those ended (UTC) that were surfaced already.
+        unsaid: What was surfaced and is looked for all the same: when it happened (UTC), by id.
     """
     search = _Search(
-        client=client, since=since, is_ours=is_ours, agent_ids=agent_ids, heartbeats=heartbeats
+        client=client,
+        since=min((since, *(time - MARGIN for time in unsaid.values()))),
+        is_ours=is_ours,
+        agent_ids=agent_ids,
+        heartbeats=heartbeats,
     )
     await search.run()
-    found = {
-        notification.id: notification
-        for notification in search.found
-        if notification is not None
-        and notification.time > floor
-        and is_for_us(notification, is_ours)
+    # What it has seen between the two times, because it had to look further back, is known.
+    new = [each for each in search.found if each is not None and each.time > since]
+    found = {each.id: each for each in (*new, *search.waiting) if each.time > floor}
+    found |= {
+        each.id: each
+        for each in (*search.found, *search.waiting)
+        if each is not None and each.id in unsaid
     }
+    for_us = [each for each in found.values() if is_for_us(each, is_ours)]
     return Missed(
-        notifications=tuple(sorted(found.values(), key=lambda notification: notification.time)),
+        notifications=tuple(sorted(for_us, key=lambda notification: notification.time)),
         is_complete=search.is_complete,
     )
 

@@ -5,10 +5,11 @@ what our runs hand out, and the full text of a heartbeat must be read. Texts for
 gateway does not give (a title for a heartbeat) are added by whoever knows the language.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from ..gateway.approvals import (
@@ -39,11 +40,17 @@ MAX_TEXT: Final = 20_000
 MAX_TITLE: Final = 200
 """Characters of a title, a label, a header."""
 
+MAX_QUESTION: Final = 500
+"""Characters of one question beside the message, which has all of them whole."""
+
 MAX_LINKS: Final = 20
 """Links of a message that are kept."""
 
-MAX_LINK: Final = 2_000
-"""Characters of a link; a longer one is left out, because a part of it leads nowhere."""
+MAX_LINK_TEXT: Final = 6_000
+"""Characters of all of them; what does not fit is left out, because a part of it leads nowhere.
+
+With a long message the bus event is as large as Home Assistant records one.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,9 @@ class Arrival:
 
 HEARTBEAT_ID: Final = "heartbeat:"
 """Begins the ids of heartbeats."""
+
+UPDATE_ID: Final = "update:"
+"""Begins the ids of updates."""
 
 _QUESTION: Final = "question:"
 _ANSWERED: Final = ":answered"
@@ -124,7 +134,7 @@ def of_message(message: UnaskedMessage) -> Notification:
         data={
             "run_id": message.run_id,
             "label": message.label and message.label[:MAX_TITLE],
-            "links": [link for link in message.links if len(link) <= MAX_LINK][:MAX_LINKS],
+            "links": _links(message.links),
         },
     )
 
@@ -216,7 +226,7 @@ def of_asked(answered: Notification, asked: Notification) -> Notification:
 def of_update(update: UpdateInfo, now: datetime) -> Notification:
     """Return that there is a newer gateway than the one that runs."""
     return Notification(
-        id=f"update:{update.latest}",
+        id=f"{UPDATE_ID}{update.latest}",
         kind=NotificationKind.UPDATE_AVAILABLE,
         time=now,
         data={
@@ -333,14 +343,23 @@ def _is_of_a_job(session_key: str) -> bool:
     return session_key.split(":")[2:3] == ["cron"]
 
 
+def _links(links: Iterable[str]) -> list[str]:
+    kept: list[str] = []
+    for link in islice(links, MAX_LINKS):
+        if sum(map(len, kept)) + len(link) <= MAX_LINK_TEXT:
+            kept.append(link)
+    return kept
+
+
 def _part(part: QuestionPart) -> dict[str, object]:
     return {
         "id": part.id,
         "header": part.header[:MAX_TITLE],
-        "question": part.text[:MAX_TEXT],
+        "question": part.text[:MAX_QUESTION],
         "options": list(part.options),
         "takes_other": part.takes_other,
         "is_multiple": part.is_multiple,
+        "is_secret": part.is_secret,
     }
 
 

@@ -18,29 +18,32 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 
+from ..gateway.callbacks import Listeners
 from ..gateway.client import GatewayClient
 from ..gateway.frames import GatewayEvent, moment
 from ..gateway.heartbeat import HEARTBEAT_EVENT, Heartbeat
 from ..gateway.state import ClientSnapshot, ClientState
 from ..gateway.unasked_message import UnaskedMessage
+from .asked import Asked
 from .missed import async_missed, async_with_full_text
 from .notification import Notification, NotificationKind, event_data
 from .notifications import TABLE, Arrival, asked_by, is_for_us, of_asked, of_message, of_update
 from .surfaced import FOUND_AGAIN, Surfaced
+from .unsaid import Reminder, Unsaid
 
 _LOGGER = logging.getLogger(__name__)
 
 MAX_WAITING: Final = 2_000
 """So many wait to be surfaced; what comes then is asked for again, when there is room."""
 
-MAX_ASKED: Final = 100
-"""So many questions are remembered, to say later which one was answered."""
-
 START_GRACE: Final = 5.0
 """Seconds after the start of Home Assistant until its automations listen."""
 
 SEARCH_AGAIN: Final = 60.0
 """Seconds until what could not be asked for is asked for again, on the same connection."""
+
+MAX_DOUBLINGS: Final = 5
+"""So often that time becomes twice as long while it is in vain."""
 
 _TICK: Final = "tick"
 
@@ -96,12 +99,15 @@ class Notifier:
         self.counts: Counter[str] = Counter()
         """How much was surfaced, by kind, and what happened besides, since the start."""
 
+        self.remind: Callable[[Notification, Reminder], None] | None = None
+        """Takes what was surfaced before the start, and is still to be said."""
+
         self._hass = hass
         self._entry = entry
         self._client = client
         self._is_ours = is_ours
         self._agent_ids = agent_ids
-        self._listeners: list[Callable[[Notification], None]] = []
+        self._listeners = Listeners[[Notification]]()
         self._surfaced = Surfaced(hass, entry.domain, entry.entry_id)
         self._waiting: deque[_Waiting] = deque()
         self._news = asyncio.Event()
@@ -112,15 +118,20 @@ class Notifier:
         self._is_complete = False
         """All that had been missed when the worker last looked is surfaced."""
 
-        self._asked: dict[str, Notification] = {}
+        self._asked = Asked()
         self._endings: list[CALLBACK_TYPE] = []
         self._later: CALLBACK_TYPE | None = None
         """Takes back the search that is planned."""
 
-        self._last_seq = 0
-        """Number of the last event of this connection."""
+        self._in_vain = 0
+        """Searches since the last one that was complete."""
 
         self._worker: asyncio.Task[None] | None = None
+
+    @property
+    def unsaid(self) -> Unsaid:
+        """What satellites have still to say; stored with what was surfaced."""
+        return self._surfaced.unsaid
 
     async def async_start(self) -> None:
         """Collect from now on what happens; what was missed since the last time comes first."""
@@ -158,7 +169,7 @@ class Notifier:
             self._endings.append(async_at_started(self._hass, wait))
 
     async def async_stop(self) -> None:
-        """Surface no more, and write what was surfaced. Idempotent."""
+        """Surface no more. Idempotent; `async_save` is the last that is to be done."""
         endings, self._endings = self._endings, []
         later, self._later = self._later, None
         for end in (*endings, *filter(None, (later,))):
@@ -170,18 +181,15 @@ class Notifier:
         await asyncio.wait({worker})
         if self._is_released.is_set():
             self._surface_what_cannot_be_found()
+
+    async def async_save(self) -> None:
+        """Write what was surfaced, and what of it is unsaid: whoever says it has stopped."""
         await self._surfaced.async_save()
 
     @callback
     def async_subscribe(self, listener: Callable[[Notification], None]) -> CALLBACK_TYPE:
         """Call `listener` with every notification, in order; return what ends that."""
-        self._listeners.append(listener)
-
-        @callback
-        def unsubscribe() -> None:
-            self._listeners.remove(listener)
-
-        return unsubscribe
+        return self._listeners.add(listener)
 
     def facts(self) -> dict[str, Any]:
         """Return what a bug report needs: numbers and times, nothing that was said."""
@@ -189,6 +197,7 @@ class Notifier:
             "counts": dict(self.counts),
             "remembered": len(self._surfaced),
             "waiting": len(self._waiting),
+            "unsaid": len(self.unsaid),
             "is_released": self._is_released.is_set(),
             "is_complete": self._is_complete,
             "missing_since": self._surfaced.since,
@@ -212,12 +221,14 @@ class Notifier:
     @callback
     def _on_snapshot(self, snapshot: ClientSnapshot) -> None:
         if snapshot.state is ClientState.READY:
-            self._last_seq = 0
             self._search()
 
     @callback
     def _on_event(self, event: GatewayEvent) -> None:
-        self._check_seq(event)
+        if event.is_after_gap:
+            # The gateway leaves something out when we are slow.
+            self.counts["gaps"] += 1
+            self._search_later()
         if event.name == _TICK:
             at = moment(event.payload.get("ts"))
             if at is not None and not self._is_behind:
@@ -233,15 +244,6 @@ class Notifier:
             is_heartbeat = event.name == HEARTBEAT_EVENT
             heartbeat = Heartbeat.from_payload(event.payload) if is_heartbeat else None
             self._take(_Told(notification, heartbeat))
-
-    @callback
-    def _check_seq(self, event: GatewayEvent) -> None:
-        """Look for what the gateway has left out, as it does when we are slow."""
-        if event.seq is not None:
-            if 0 < self._last_seq < event.seq - 1:
-                self.counts["gaps"] += 1
-                self._search_later()
-            self._last_seq = max(self._last_seq, event.seq)
 
     @callback
     def _on_message(self, message: UnaskedMessage) -> None:
@@ -284,11 +286,14 @@ class Notifier:
         await self._is_released.wait()
         while True:
             while self._waiting:
+                item = self._waiting.popleft()
                 try:
-                    await self._async_do(self._waiting.popleft())
+                    await self._async_do(item)
                 except Exception as err:  # noqa: BLE001 - what one comes to must not end the rest
                     # Without the traceback's values: they may hold what was said.
                     _LOGGER.error("A notification failed with %s", type(err).__name__)
+                    if isinstance(item, _Search):
+                        self._search_later()
                 await asyncio.sleep(0)
             self._news.clear()
             await self._news.wait()
@@ -318,17 +323,22 @@ class Notifier:
             is_ours=self._is_ours,
             agent_ids=self._agent_ids(),
             heartbeats=self._surfaced.heartbeats,
+            unsaid=self.unsaid.look_for(dt_util.utcnow()),
         )
         for notification in missed.notifications:
-            self._surface(notification)
+            self._surface_found(notification)
             await asyncio.sleep(0)
         hello = self._client.snapshot.hello
         if hello is not None and hello.update is not None:
-            self._surface(of_update(hello.update, dt_util.utcnow()))
+            self._surface_found(of_update(hello.update, dt_util.utcnow()))
         self._is_complete = missed.is_complete
-        if not missed.is_complete:
+        if missed.is_complete:
+            self._in_vain = 0
+            self.unsaid.give_up()
+        else:
             self.counts["incomplete_searches"] += 1
             self._search_later()
+            self._in_vain += 1
 
     @callback
     def _search_later(self) -> None:
@@ -342,7 +352,8 @@ class Notifier:
                 self._search()
 
         if self._later is None:
-            self._later = async_call_later(self._hass, SEARCH_AGAIN, search)
+            wait = SEARCH_AGAIN * 2 ** min(self._in_vain, MAX_DOUBLINGS)
+            self._later = async_call_later(self._hass, wait, search)
 
     @callback
     def _surface_what_cannot_be_found(self) -> None:
@@ -353,10 +364,20 @@ class Notifier:
         self._waiting.clear()
 
     @callback
+    def _surface_found(self, notification: Notification) -> None:
+        """Surface what was found, or have it said that was not said before the start."""
+        reminder = self.unsaid.take(notification.id)
+        if reminder is None:
+            self._surface(notification)
+            return
+        self._asked.note(notification)
+        if self.remind is not None:
+            self.remind(notification, reminder)
+
+    @callback
     def _surface(self, notification: Notification) -> None:
         """Tell Home Assistant, unless it was told before."""
-        if notification.kind is NotificationKind.QUESTION_ASKED:
-            self._remember_question(notification)
+        self._asked.note(notification)
         if notification.id in self._surfaced:
             self.counts["known"] += 1
             return
@@ -365,22 +386,12 @@ class Notifier:
             if asked not in self._surfaced:
                 self.counts["not_ours"] += 1
                 return
-            if (question := self._asked.pop(asked, None)) is not None:
+            if (question := self._asked.take(asked)) is not None:
                 notification = of_asked(notification, question)
         self.last = notification
         self.counts[notification.kind.value] += 1
         self._hass.bus.async_fire(
             self.event_type, event_data(notification, entry_id=self._entry.entry_id)
         )
-        for listener in tuple(self._listeners):
-            try:
-                listener(notification)
-            except Exception as err:  # noqa: BLE001 - one listener must not harm the others
-                _LOGGER.error("A listener of notifications failed with %s", type(err).__name__)
+        self._listeners.tell(notification)
         self._surfaced.note(notification)
-
-    @callback
-    def _remember_question(self, notification: Notification) -> None:
-        self._asked[notification.id] = notification
-        while len(self._asked) > MAX_ASKED:
-            del self._asked[next(iter(self._asked))]

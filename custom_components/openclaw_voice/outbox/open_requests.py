@@ -6,7 +6,7 @@ told again. A request goes as soon as anybody has answered it, or when it expire
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
@@ -20,15 +20,18 @@ from ..gateway.approvals import (
     Approval,
     ApprovalResolved,
 )
+from ..gateway.callbacks import Listeners
 from ..gateway.client import GatewayClient
 from ..gateway.errors import (
     ApprovalGoneError,
     GatewayError,
+    MissingRightsError,
     QuestionGoneError,
     RequestError,
     RequestTimeoutError,
 )
-from ..gateway.frames import GatewayEvent
+from ..gateway.frames import GatewayEvent, moment
+from ..gateway.models import APPROVALS, QUESTIONS
 from ..gateway.questions import (
     QUESTION_REQUESTED,
     QUESTION_RESOLVED,
@@ -45,8 +48,13 @@ LIST_LIMIT: Final = 10.0
 RETRY_WAIT: Final = 30.0
 """Seconds until a list is asked for again that did not come although there is a connection."""
 
-_MISSING_SCOPE: Final = "MISSING_SCOPE"
-"""`details.code` of a refusal because we may not see such requests at all."""
+_TICK: Final = "tick"
+
+MAX_AHEAD: Final = timedelta(days=36_500)
+"""How wrong a clock can be: one without a battery begins in 1970."""
+
+LONGEST: Final = timedelta(days=1)
+"""The longest timer; a request that waits longer is looked at again."""
 
 
 class OpenRequests:
@@ -73,15 +81,23 @@ class OpenRequests:
         self._client = client
         self._is_ours = is_ours
         self._requests = Pending()
-        self._listeners: list[CALLBACK_TYPE] = []
+        self._listeners = Listeners[[]]()
         self._stops: list[CALLBACK_TYPE] = []
         self._connected_since: datetime | None = None
-        self._seq: int | None = None
-        """Number of the last event on this connection."""
+        self._ahead = timedelta()
+        """How far our clock is ahead of the gateway's."""
 
         self._listing: asyncio.Task[None] | None = None
+        self._is_outdated = False
+        """Something was missed since the lists were asked for that are under way."""
+
         self._listed = asyncio.Event()
         self._stop_timer: CALLBACK_TYPE | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the gateway tells us of anything that waits, as far as rights go."""
+        return not all(map(self._lacks, (APPROVALS, QUESTIONS)))
 
     @property
     def pending(self) -> tuple[OpenRequest, ...]:
@@ -112,26 +128,23 @@ class OpenRequests:
             self._stops.pop()()
         if self._listing is not None:
             self._listing.cancel()
-        self._set_timer(None)
+        self._cancel_timer()
 
     @callback
     def async_subscribe(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `listener` whenever something came or is over; return what ends that."""
-        self._listeners.append(listener)
-
-        @callback
-        def unsubscribe() -> None:
-            self._listeners.remove(listener)
-
-        return unsubscribe
+        return self._listeners.add(listener)
 
     async def async_pending(self) -> tuple[OpenRequest, ...]:
         """Return what waits, once that is certain.
 
         Raises:
             NotConnectedError, RequestTimeoutError: It is not known.
+            MissingRightsError: We are told of nothing that waits.
         """
         await self._async_listed()
+        if not self.is_told:
+            raise _missing_right(APPROVALS, QUESTIONS)
         self._expire(dt_util.utcnow())
         return self.pending
 
@@ -141,10 +154,13 @@ class OpenRequests:
         Raises:
             ApprovalGoneError: None with this id waits.
             WrongDecisionError: It does not offer the decision; nothing was sent.
+            MissingRightsError: We are told of none.
             GatewayError: Unknown whether it was decided.
         """
         approval = await self._async_find(approval_id)
         if not isinstance(approval, Approval):
+            if self._lacks(APPROVALS):
+                raise _missing_right(APPROVALS)
             raise ApprovalGoneError("no such approval waits")
         approval.check(decision)
         await self._async_end(approval.id, self._client.approvals.resolve(approval, decision))
@@ -158,6 +174,7 @@ class OpenRequests:
         Raises:
             QuestionGoneError: None with this id waits.
             WrongAnswerError: The answers do not fit; nothing was sent.
+            MissingRightsError: We are told of none.
             GatewayError: Unknown whether it was answered.
         """
         question = await self._async_find_question(question_id)
@@ -174,15 +191,22 @@ class OpenRequests:
 
         Raises:
             QuestionGoneError: None with this id waits.
+            MissingRightsError: We are told of none.
             GatewayError: Unknown whether it was withdrawn.
         """
         question = await self._async_find_question(question_id)
         await self._async_end(question.id, self._client.questions.cancel(question.id))
         return question
 
+    def _lacks(self, scope: str) -> bool:
+        hello = self._client.snapshot.hello
+        return hello is not None and scope not in hello.scopes
+
     async def _async_find_question(self, question_id: str) -> AgentQuestion:
         question = await self._async_find(question_id)
         if not isinstance(question, AgentQuestion):
+            if self._lacks(QUESTIONS):
+                raise _missing_right(QUESTIONS)
             raise QuestionGoneError("no such question waits")
         return question
 
@@ -221,13 +245,11 @@ class OpenRequests:
             self._listed.clear()
         elif snapshot.connected_since != self._connected_since:
             self._connected_since = snapshot.connected_since
-            self._seq = None
             self._list()
 
     def _list(self) -> None:
         """Ask what waits; until it has come, what is told counts more."""
         self._listed.clear()
-        self._requests.begin_list()
         if self._listing is not None:
             self._listing.cancel()
         name = f"openclaw_voice open requests {self._entry.entry_id}"
@@ -235,14 +257,25 @@ class OpenRequests:
             self._hass, self._async_list(), name
         )
 
+    def _list_again(self) -> None:
+        """Ask once more; lists that are under way come first: there may be many reasons to ask."""
+        if self._listing is None or self._listing.done():
+            self._list()
+        else:
+            self._is_outdated = True
+
     async def _async_list(self) -> None:
         """Ask until both lists have come, or the connection is lost: the next one asks anew."""
         while self._connected_since is not None:
+            self._is_outdated = False
+            self._requests.begin_list()
             try:
                 await self._async_list_kind(Approval, self._client.approvals.list)
                 await self._async_list_kind(AgentQuestion, self._client.questions.list)
             except GatewayError:
                 await asyncio.sleep(RETRY_WAIT)
+                continue
+            if self._is_outdated:
                 continue
             self._requests.leave_list()
             self._listed.set()
@@ -255,19 +288,19 @@ class OpenRequests:
         try:
             listed = await ask()
         except RequestError as err:
-            if err.detail_code != _MISSING_SCOPE:
+            if not err.is_for_good:
                 raise
         if self._requests.end_list(kind, filter(self.concerns_us, listed)):
             self._changed()
 
     @callback
     def _on_event(self, event: GatewayEvent) -> None:
-        if event.seq is not None:
-            # The gateway has dropped events for us, and what they told is told by nobody else.
-            if self._seq is not None and event.seq != self._seq + 1:
-                self._list()
-            self._seq = event.seq
-        if (kind := APPROVAL_REQUESTED.get(event.name)) is not None:
+        if event.is_after_gap:
+            # What the gateway has dropped is told by nobody else.
+            self._list_again()
+        if event.name == _TICK:
+            self._note_clock(moment(event.payload.get("ts")))
+        elif (kind := APPROVAL_REQUESTED.get(event.name)) is not None:
             self._add(Approval.from_payload(kind, event.payload))
         elif (kind := APPROVAL_RESOLVED.get(event.name)) is not None:
             self._over(ApprovalResolved.from_payload(kind, event.payload, now=dt_util.utcnow()))
@@ -289,23 +322,42 @@ class OpenRequests:
         if self._requests.remove(request_id):
             self._changed()
 
+    def _note_clock(self, at: datetime | None) -> None:
+        """Take note of the gateway's clock, by which requests expire."""
+        ahead = timedelta() if at is None else dt_util.utcnow() - at
+        if at is not None and abs(ahead) <= MAX_AHEAD:
+            self._ahead = ahead
+            self._set_timer()
+
     @callback
     def _on_expiry(self, now: datetime) -> None:
         self._stop_timer = None
         self._expire(now)
+        self._set_timer()
 
     def _expire(self, now: datetime) -> None:
-        if self._requests.expire(now):
+        if self._requests.expire(now - self._ahead):
             self._changed()
 
     def _changed(self) -> None:
-        self._set_timer(self._requests.next_expiry)
-        for listener in tuple(self._listeners):
-            listener()
+        self._set_timer()
+        self._listeners.tell()
 
-    def _set_timer(self, at: datetime | None) -> None:
+    def _set_timer(self) -> None:
+        """Wake up when the next request expires."""
+        self._cancel_timer()
+        if (at := self._requests.next_expiry) is not None:
+            now = dt_util.utcnow()
+            wait = min(max(at - (now - self._ahead), timedelta()), LONGEST)
+            self._stop_timer = async_track_point_in_utc_time(
+                self._hass, self._on_expiry, now + wait
+            )
+
+    def _cancel_timer(self) -> None:
         if self._stop_timer is not None:
             self._stop_timer()
             self._stop_timer = None
-        if at is not None:
-            self._stop_timer = async_track_point_in_utc_time(self._hass, self._on_expiry, at)
+
+
+def _missing_right(*scopes: str) -> MissingRightsError:
+    return MissingRightsError("what waits for people is not told", missing=scopes)

@@ -17,6 +17,8 @@ type OpenRequest = Approval | AgentQuestion
 MAX_PENDING: Final = 200
 """Requests that are kept; the oldest go first."""
 
+MAX_KNOWN: Final = 1_000
+"""Requests of which is remembered what they were about, also when they are over."""
 
 QUESTION: Final = "question"
 """The kind of what is no approval."""
@@ -38,6 +40,9 @@ class Pending:
     def __init__(self) -> None:
         """Nothing waits."""
         self._requests: dict[str, OpenRequest] = {}
+        self._known: dict[str, object] = {}
+        """What each id stands for."""
+
         self._asked: set[str] = set()
         """What came while a list was under way."""
 
@@ -98,6 +103,20 @@ class Pending:
         self._asked, self._over = set(), None
 
     def _keep(self, request: OpenRequest) -> None:
+        """Keep a request, unless people know another one by its id: they would answer that."""
+        sense = _sense(request)
+        if self._known.setdefault(request.id, sense) != sense:
+            self._requests.pop(request.id, None)
+            return
         self._requests[request.id] = request
         if len(self._requests) > MAX_PENDING:
             del self._requests[self.all[0].id]
+        while len(self._known) > MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+
+
+def _sense(request: OpenRequest) -> object:
+    """Return what makes a request what it is for people."""
+    if isinstance(request, Approval):
+        return request.kind, request.created, request.title, request.command
+    return request.created, request.parts

@@ -177,12 +177,9 @@ def decide(
     given_up = tuple(
         each for each in waiting if cannot or each.until <= now or each.tries >= MAX_TRIES
     )
-    left = [each for each in waiting if each not in given_up]
-    surplus = len(left) - MAX_WAITING
-    if surplus > 0:
-        pushed_out = sorted(left, key=lambda each: each.message.is_owed)[:surplus]
-        given_up = (*given_up, *pushed_out)
-        left = [each for each in left if each not in pushed_out]
+    left = without(waiting, given_up)
+    pushed_out = surplus(left)
+    given_up, left = (*given_up, *pushed_out), without(left, pushed_out)
     if not left:
         return Decision(given_up=given_up)
     ready_at = _ready_at(satellite, not_before)
@@ -196,6 +193,18 @@ def decide(
     if loud and ready_at is not None:
         changes.append(ready_at)
     return Decision(given_up=given_up, wake_at=min(changes))
+
+
+def surplus(waiting: Sequence[Waiting]) -> tuple[Waiting, ...]:
+    """Return those of a queue there is no room for."""
+    count = max(len(waiting) - MAX_WAITING, 0)
+    return tuple(sorted(waiting, key=lambda each: each.message.is_owed)[:count])
+
+
+def without(waiting: Sequence[Waiting], others: Sequence[Waiting]) -> list[Waiting]:
+    """Return a queue less others of it."""
+    gone = {each.message.id for each in others}
+    return [each for each in waiting if each.message.id not in gone]
 
 
 def is_ready(satellite: Satellite, now: datetime) -> bool:

@@ -29,6 +29,8 @@ from .queue import (
     decide,
     failed_to_say,
     is_ready,
+    surplus,
+    without,
 )
 from .satellites import SATELLITE, Satellites
 
@@ -74,6 +76,7 @@ class SatelliteQueue:
     def async_add(self, waiting: Waiting) -> None:
         """Have one more message said."""
         self._waiting.append(waiting)
+        self._push_out()
         self._go_on()
 
     @callback
@@ -98,10 +101,17 @@ class SatelliteQueue:
         elif not self._listeners:
             self._listen()
 
+    def _push_out(self) -> None:
+        """Keep the bound of the queue, also while nothing can be decided."""
+        pushed_out = surplus(without(self._waiting, self._saying))
+        self._waiting = without(self._waiting, pushed_out)
+        for each in pushed_out:
+            self._on_given_up(each.message)
+
     def _act(self) -> None:
         satellite = self._satellites.now(self._entity_id)
         decision = decide(self._waiting, satellite, dt_util.utcnow(), not_before=self._not_before)
-        self._waiting = [each for each in self._waiting if each not in decision.given_up]
+        self._waiting = without(self._waiting, decision.given_up)
         if decision.say:
             self._saying = decision.say
             self._hass.async_create_background_task(
@@ -121,7 +131,7 @@ class SatelliteQueue:
         progress, left = await self._async_announce(said, listens=decision.listens)
         for message in messages:
             await self._on_progress(message, progress)
-        self._waiting = [*left, *(each for each in self._waiting if each not in said)]
+        self._waiting = [*left, *without(self._waiting, said)]
         self._saying = ()
         self._go_on()
 

@@ -10,7 +10,8 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from .notification import Notification, NotificationKind
-from .notifications import HEARTBEAT_ID
+from .notifications import HEARTBEAT_ID, UPDATE_ID
+from .unsaid import Unsaid, stored_time
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,6 +49,9 @@ class Surfaced:
 
     def __init__(self, hass: HomeAssistant, domain: str, entry_id: str) -> None:
         """Nothing is read before `async_load`."""
+        self.unsaid: Final = Unsaid(self._save_soon)
+        """In the same store, so that none is written as surfaced and not as unsaid."""
+
         self._store = Store[dict[str, Any]](
             hass,
             STORAGE_VERSION,
@@ -66,6 +70,7 @@ class Surfaced:
 
         self._written_mark: datetime | None = None
         self._is_unwritten = False
+        self._is_loaded = False
 
     async def async_load(self) -> bool:
         """Read what was kept, and return whether there was nothing: the entry is new here.
@@ -73,6 +78,7 @@ class Surfaced:
         What cannot be read counts as nothing: rather is something lost than all that is old told.
         """
         kept = await self._store.async_load()
+        self._is_loaded = True
         if kept is not None:
             try:
                 self._read(kept)
@@ -87,6 +93,8 @@ class Surfaced:
 
     async def async_save(self) -> None:
         """Write what is remembered; while Home Assistant stops, that is its last step instead."""
+        if not self._is_loaded:
+            return  # What an earlier start has written is not known.
         await self._store.async_save(self._data())
 
     async def async_remove(self) -> None:
@@ -128,19 +136,28 @@ class Surfaced:
         is_found_again = notification.kind in FOUND_AGAIN
         self._ids[notification.id] = notification.time if is_found_again else None
         while len(self._ids) > MAX_IDS:
-            time = self._ids.pop(next(iter(self._ids)))
-            if time is not None:
-                self._floor = max(self._floor, time)
+            self._forget(next(iter(self._ids)))
         self._save_soon()
+
+    def _forget(self, notification_id: str) -> None:
+        time = self._ids.pop(notification_id)
+        if time is not None:
+            self._floor = max(self._floor, time)
+        elif notification_id.startswith(UPDATE_ID) and not any(
+            other.startswith(UPDATE_ID) for other in self._ids
+        ):
+            # The gateway tells of the last one at every connect, for as long as nobody installs it.
+            self._ids[notification_id] = None
 
     @callback
     def mark(self, time: datetime) -> None:
         """Note that nothing is missing until a time of the gateway's clock (UTC)."""
         if self._complete_until is None:
             # The gateway's clock may be any hours away from ours.
-            self._floor = max(time - FIRST_MARK, min(self._floor, time))
-        self._complete_until = max(time, self._complete_until or time)
-        if self._written_mark is None or time - self._written_mark >= MARK_INTERVAL:
+            self._floor = max(time - FIRST_MARK, self._floor)
+        # That clock may have been set back.
+        self._floor, self._complete_until = min(self._floor, time), time
+        if self._written_mark is None or abs(time - self._written_mark) >= MARK_INTERVAL:
             self._written_mark = time
             self._save_soon()
 
@@ -157,24 +174,15 @@ class Surfaced:
             "floor": self._floor.isoformat(),
             "complete_until": self._complete_until and self._complete_until.isoformat(),
             "ids": [[name, time and time.isoformat()] for name, time in self._ids.items()],
+            "unsaid": self.unsaid.as_data(),
         }
 
     def _read(self, kept: Mapping[str, Any]) -> None:
-        floor, ids = _moment(kept["floor"]), {}
+        floor, ids = stored_time(kept["floor"]), {}
         for name, time in kept["ids"][-MAX_IDS:]:
-            ids[str(name)] = None if time is None else _moment(time)
+            ids[str(name)] = None if time is None else stored_time(time)
         mark = kept["complete_until"]
-        self._complete_until = None if mark is None else _moment(mark)
+        complete_until = None if mark is None else stored_time(mark)
+        self.unsaid.read(kept.get("unsaid", []))
+        self._complete_until = complete_until
         self._floor, self._ids, self._written_mark = floor, ids, self._complete_until
-
-
-def _moment(text: str) -> datetime:
-    """Return a time that was stored.
-
-    Raises:
-        ValueError: It is none, or has no zone.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
-    return moment
