@@ -15,6 +15,9 @@ type JsonObject = dict[str, Any]
 VERSION: Final = 1
 """Grows when a satellite that knows only the one before would misunderstand us."""
 
+MILLISECONDS: Final = 1000.0
+"""Milliseconds in a second."""
+
 SAMPLE_RATES: Final = (8000, 16000, 24000, 48000)
 """Samples a second that a satellite may choose, the same both ways."""
 

@@ -15,14 +15,13 @@ from .protocol import (
     IDLE_LIMIT,
     MAX_MESSAGE,
     MAX_TEXT_PER_MINUTE,
+    MILLISECONDS,
     RULES,
     VERSION,
     JsonObject,
     Reason,
 )
 from .session_config import AudioConfig
-
-MILLISECONDS: Final = 1000
 
 
 def _milliseconds(value: float) -> int:
