@@ -1,11 +1,45 @@
 """The backend that answers with a speech model behind the gateway."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+import contextlib
+import logging
+from typing import Any, Final
 
-from ..gateway.talk import Talk
-from .backend import BackendEvent, BackendInfo, BackendRequest
-from .orphans import OnOrphan
+from ..gateway.errors import GatewayError
+from ..gateway.talk import Talk, TalkCatalog
+from ..gateway.talk_items import TALK_RATE, TalkRequest
+from .backend import (
+    BackendError,
+    BackendEvent,
+    BackendInfo,
+    BackendName,
+    BackendRequest,
+    Capabilities,
+    OutputAudio,
+    OutputCleared,
+    Rotated,
+    Rotating,
+    TurnMode,
+)
+from .consults import Consults, steer_mode
+from .event_queue import EventQueue
+from .orphans import OnOrphan, Orphan, keep_open
+from .rotation import TRIES, rotation_error, start_error
+from .sound import Loudspeaker, Microphone
+from .talk_link import TalkLink
+from .talk_turns import TalkTurns
+
+_LOGGER = logging.getLogger(__name__)
+
+DEFAULT_SILENCE: Final = 0.5
+"""Seconds of silence that end an utterance, when nobody has said. Source: the providers' default."""
+
+MANUAL_SILENCE: Final = 1.0
+"""The same where the satellite says when somebody has ended: pauses do not."""
+
+COMMIT_MARGIN: Final = 0.1
+"""Seconds of silence more than needed, to end an utterance for sure."""
 
 type KeepTask = Callable[[Coroutine[Any, Any, None], str], object]
 """Runs what outlives a session, under a name: the entry's background task."""
@@ -22,7 +56,7 @@ class GatewayBackend:
         on_orphan: OnOrphan,
         keep_task: KeepTask,
     ) -> None:
-        """Nothing happens before `start`.
+        """Nothing happens before `start`. To be made where a loop runs.
 
         Args:
             talk: Of the gateway's client.
@@ -30,39 +64,214 @@ class GatewayBackend:
             on_orphan: Called for each question the agent works on when the session is closed.
             keep_task: Runs what lets the agent finish such a question.
         """
+        clock = asyncio.get_running_loop().time
+        self._talk = talk
+        self._request = request
+        self._on_orphan = on_orphan
+        self._keep_task = keep_task
+        self._events = EventQueue()
+        self._microphone = Microphone(clock)
+        self._speaker = Loudspeaker(clock)
+        self._turns = TalkTurns(lambda: self._speaker.is_playing)
+        self._link: TalkLink | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def start(self) -> BackendInfo:
         """Connect; see `Backend.start`."""
-        raise NotImplementedError
+        try:
+            catalog = await self._talk.catalog()
+            if not catalog.is_ready:
+                raise BackendError("no_backend")
+            link = await self._open()
+        except GatewayError as err:
+            _LOGGER.debug("No voice session on the gateway: %s", err.category)
+            raise start_error(err) from None
+        name = f"openclaw_voice realtime {link.session.info.session_id}"
+        self._runner = asyncio.create_task(self._run(link), name=name)
+        return _info(catalog)
 
-    def events(self) -> AsyncIterator[BackendEvent]:
+    async def events(self) -> AsyncIterator[BackendEvent]:
         """See `Backend.events`."""
-        raise NotImplementedError
+        while (event := await self._events.get()) is not None:
+            yield event
 
     def append_audio(self, pcm: bytes) -> None:
         """See `Backend.append_audio`."""
+        self._microphone.append(pcm)
 
     def commit(self) -> None:
-        """See `Backend.commit`."""
+        """See `Backend.commit`: the gateway knows no such thing, but hears silence."""
+        self._microphone.end_utterance((self._silence or DEFAULT_SILENCE) + COMMIT_MARGIN)
 
     def interrupt(self, heard: float) -> None:
-        """See `Backend.interrupt`."""
+        """See `Backend.interrupt`: the gateway knows by the marks what was heard."""
+        _LOGGER.debug("An answer is cut off after %.1f s", heard)
+        turn_id = self._turns.interrupt()
+        self._speaker.clear()
+        self._events.drop_audio()
+        if self._link is not None:
+            self._link.cut_off(turn_id)
 
     def played(self, mark: str) -> None:
         """See `Backend.played`."""
+        if self._speaker.heard(mark) and self._link is not None:
+            self._link.session.acknowledge(mark)
 
     def drained(self) -> None:
         """See `Backend.drained`."""
+        marks = self._speaker.drain()
+        if self._link is not None:
+            for mark in marks:
+                self._link.session.acknowledge(mark)
 
     def respond(self) -> None:
         """See `Backend.respond`: the speech model decides."""
 
     async def steer(self, text: str, mode: str | None) -> Mapping[str, Any]:
         """See `Backend.steer`."""
-        raise NotImplementedError
+        try:
+            if self._link is not None:
+                return (await self._link.session.steer(text, steer_mode(mode))).result
+        except GatewayError as err:
+            _LOGGER.debug("The agent was not told: %s", err.category)
+        raise BackendError("gateway_lost", is_recoverable=True)
 
     async def tool_result(self, call_id: str, output: str) -> None:
         """See `Backend.tool_result`."""
+        if self._link is not None:
+            with contextlib.suppress(GatewayError):
+                await self._link.session.submit_result(call_id, {"result": output})
+        self._emit(self._turns.close_call(call_id, is_answered=True))
 
     async def close(self) -> None:
         """See `Backend.close`."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._events.end(None)
+        self._microphone.connect(None)
+        link, self._link = self._link, None
+        # Before the tasks end that know of them.
+        orphans = () if link is None else self._orphans(link)
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.wait({self._runner})
+        if link is None:
+            return
+        if not orphans:
+            await link.session.close()
+            return
+        name = f"openclaw_voice talk {link.session.info.session_id}"
+        self._keep_task(keep_open(link.session), name)
+        for orphan in orphans:
+            self._on_orphan(orphan)
+
+    # sessions on the gateway
+
+    @property
+    def _silence(self) -> float | None:
+        wanted = self._request.turn_detection
+        if wanted.silence is None and wanted.mode is TurnMode.MANUAL:
+            return MANUAL_SILENCE
+        return wanted.silence
+
+    async def _open(self) -> TalkLink:
+        """Begin a session, and use it from now on."""
+        wanted = TalkRequest(
+            session_key=self._request.session_key,
+            voice=self._request.voice,
+            model=self._request.model,
+            language=self._request.language,
+            vad_threshold=self._request.turn_detection.threshold,
+            silence=self._silence,
+        )
+        session = await self._talk.session(wanted).__aenter__()
+        consults = Consults(
+            session,
+            self._turns,
+            self._speaker,
+            self._emit,
+            context=self._request.context,
+            language=self._request.language,
+        )
+        link = TalkLink(
+            session, consults, turns=self._turns, speaker=self._speaker, emit=self._emit
+        )
+        self._link = link
+        self._microphone.connect(session.append)
+        return link
+
+    async def _run(self, link: TalkLink) -> None:
+        """Serve one session of the gateway after the other, until cancelled or it cannot go on."""
+        failure: BackendError | None = BackendError("gateway_lost")
+        try:
+            while True:
+                await link.serve(self._microphone)
+                self._put(Rotating())
+                await self._forget(link)
+                link = await self._open_again()
+                self._put(Rotated())
+        except BackendError as err:
+            failure = err
+        finally:
+            self._events.end(failure)
+
+    async def _forget(self, link: TalkLink) -> None:
+        """Give up a session, and what was going on in it."""
+        self._microphone.connect(None)
+        self._link = None
+        link.consults.lose()
+        self._emit(self._turns.fail("gateway_lost"))
+        self._turns.forget()
+        await link.session.close()
+
+    async def _open_again(self) -> TalkLink:
+        """Begin another session.
+
+        Raises:
+            BackendError: There is none to be had.
+        """
+        failure = BackendError("gateway_lost")
+        for wait in TRIES:
+            await asyncio.sleep(wait)
+            try:
+                return await self._open()
+            except GatewayError as err:
+                _LOGGER.debug("No other voice session: %s", err.category)
+                failure = rotation_error(err)
+        raise failure
+
+    # events
+
+    def _emit(self, events: Iterable[BackendEvent]) -> None:
+        for event in events:
+            self._put(event)
+
+    def _put(self, event: BackendEvent) -> None:
+        if isinstance(event, OutputAudio):
+            self._speaker.play(event.pcm, event.mark)
+        elif isinstance(event, OutputCleared):
+            self._speaker.clear()
+        self._events.put(event)
+
+    def _orphans(self, link: TalkLink) -> tuple[Orphan, ...]:
+        key = self._request.session_key
+        return tuple(
+            Orphan(run_id=run_id, session_key=key, question=question)
+            for run_id, question in link.consults.unfinished
+        )
+
+
+def _info(catalog: TalkCatalog) -> BackendInfo:
+    provider = catalog.provider
+    return BackendInfo(
+        name=BackendName.GATEWAY,
+        input_rate=TALK_RATE,
+        output_rate=TALK_RATE,
+        capabilities=Capabilities(
+            barge_in=provider is not None and provider.supports_barge_in,
+            tool_control=provider is not None and provider.supports_tools,
+            manual_turns=True,
+        ),
+    )

@@ -1,0 +1,235 @@
+"""What the speech model asks the agent, from the call of the tool to its result."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+import contextlib
+from dataclasses import dataclass, field
+import logging
+import re
+from typing import Final
+
+from ..assist.consent import consent
+from ..gateway.errors import GatewayError
+from ..gateway.frames import JsonObject, as_text
+from ..gateway.talk_items import (
+    ConsultEnded,
+    ConsultProgress,
+    SteerMode,
+    TalkToolCall,
+)
+from ..gateway.talk_session import TalkSession
+from .backend import Activity, ActivityCancelled, BackendEvent
+from .sound import Loudspeaker
+from .talk_turns import TalkTurns
+
+_LOGGER = logging.getLogger(__name__)
+
+CONSULT_LIMIT: Final = 120.0
+"""Seconds the agent has for an answer. Source: the gateway's reference client."""
+
+WORKING: Final[JsonObject] = {"status": "working"}
+"""What a model is told at once that did not ask by itself."""
+
+NO_ANSWER: Final[JsonObject] = {"error": "The agent could not be asked."}
+FAILED: Final[JsonObject] = {"error": "The agent could not answer."}
+TOO_LATE: Final[JsonObject] = {"error": "The agent did not answer in time."}
+STOPPED: Final[JsonObject] = {"status": "cancelled"}
+NOTHING: Final[JsonObject] = {"status": "nothing to say"}
+
+DEFAULT_LANGUAGE: Final = "en"
+
+_CONFIRMATION: Final = re.compile(r"VOICE_CONFIRMATION_REQUIRED:\s*([^\s\"']+)")
+"""How the gateway asks for a spoken yes. Source: its documentation of Talk."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Consult:
+    """One question to the agent that goes on."""
+
+    question: str = field(repr=False)
+    run_id: str | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    end: ConsultEnded | None = None
+    is_dropped: bool = False
+    """The model does not wait for a result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """How a question ended."""
+
+    result: JsonObject = field(repr=False)
+    """For the model."""
+
+    summary: str | None = "failed"
+    """For people; None: it was stopped."""
+
+    is_spoken: bool = True
+    """The model is to say something about it."""
+
+
+class Consults:
+    """The tools the model calls in one session on the gateway; the turns know of each call."""
+
+    def __init__(
+        self,
+        session: TalkSession,
+        turns: TalkTurns,
+        speaker: Loudspeaker,
+        emit: Callable[[Iterable[BackendEvent]], None],
+        *,
+        context: str,
+        language: str | None,
+    ) -> None:
+        """`context` is what the agent is told with each question."""
+        self._session = session
+        self._turns = turns
+        self._speaker = speaker
+        self._emit = emit
+        self._context = context
+        self._language = language or DEFAULT_LANGUAGE
+        self._consults: dict[str, _Consult] = {}
+        self._confirmation: str | None = None
+
+    @property
+    def unfinished(self) -> tuple[tuple[str, str], ...]:
+        """Run and question of what the agent still works on."""
+        going = self._session.open_consults
+        asked = [each for each in self._consults.values() if not each.is_dropped]
+        return tuple((each.run_id, each.question) for each in asked if each.run_id in going)
+
+    async def control(self, call: TalkToolCall) -> None:
+        """Let the model ask what the agent does, or change it."""
+        mode = as_text(call.arguments.get("mode"))
+        text = as_text(call.arguments.get("text")) or self._turns.last_words
+        try:
+            told = await self._session.steer(text, steer_mode(mode))
+        except GatewayError as err:
+            _LOGGER.debug("The agent was not told: %s", err.category)
+            result, is_spoken = NO_ANSWER, True
+        else:
+            result, is_spoken = told.result, told.result.get("suppress") is not True
+        await self._submit(call, result, is_spoken=is_spoken)
+
+    async def consult(self, call: TalkToolCall) -> None:
+        """Ask the agent, and give the model what it has said."""
+        question = as_text(call.arguments.get("question")) or self._turns.last_words
+        consult = self._consults[call.call_id] = _Consult(question=question)
+        self._activity(call.call_id, f"Running {call.name}...")
+        try:
+            outcome = await self._ask(call, consult)
+        except GatewayError as err:
+            _LOGGER.debug("The agent was not asked: %s", err.category)
+            outcome = _Outcome(result=NO_ANSWER)
+        self._tell_end(call, outcome)
+        if outcome.is_spoken:
+            # The result would cut off what the model is saying meanwhile.
+            await self._speaker.wait_silent()
+        if not consult.is_dropped:
+            await self._submit(call, outcome.result, is_spoken=outcome.is_spoken)
+        else:
+            self._emit(self._turns.close_call(call.call_id, is_answered=False))
+        del self._consults[call.call_id]
+
+    def take(self, item: ConsultProgress | ConsultEnded) -> None:
+        """Take what becomes of a question."""
+        consult = self._consults.get(item.call_id)
+        if consult is None:
+            return
+        if isinstance(item, ConsultEnded):
+            consult.end = item
+            consult.ended.set()
+        else:
+            name = item.title or item.tool
+            text = f"{name} finished." if item.is_end else f"Running {name}..."
+            self._activity(item.call_id, text)
+
+    async def drop(self, call_id: str) -> None:
+        """Stop a question whose result the model does not want any more."""
+        consult = self._consults.get(call_id)
+        if consult is not None:
+            consult.is_dropped = True
+            consult.ended.set()
+            if consult.run_id is not None:
+                await self._abort(consult.run_id)
+
+    async def abort(self) -> None:
+        """Stop everything the agent does here."""
+        for run_id in self._session.open_consults:
+            await self._abort(run_id)
+
+    def lose(self) -> None:
+        """Forget everything: the session on the gateway is lost, and the agent was stopped."""
+        if self._consults:
+            self._emit((ActivityCancelled(call_ids=tuple(self._consults)),))
+            self._consults.clear()
+
+    async def _ask(self, call: TalkToolCall, consult: _Consult) -> _Outcome:
+        if call.is_forced:
+            await self._session.submit_result(call.call_id, WORKING, will_continue=True)
+        if not consult.question:
+            return _Outcome(result=NO_ANSWER)
+        arguments = call.arguments
+        consult.run_id = await self._session.consult(
+            call.call_id,
+            consult.question,
+            context="\n\n".join(
+                filter(None, (self._context, as_text(arguments.get("context")))),
+            ),
+            style=as_text(arguments.get("responseStyle")),
+            confirmation_id=as_text(arguments.get("confirmationId")) or self._confirmed(),
+        )
+        if consult.is_dropped:
+            await self._abort(consult.run_id)
+        try:
+            async with asyncio.timeout(CONSULT_LIMIT):
+                await consult.ended.wait()
+        except TimeoutError:
+            await self._abort(consult.run_id)
+            return _Outcome(result=TOO_LATE)
+        return self._outcome(consult.end)
+
+    def _outcome(self, end: ConsultEnded | None) -> _Outcome:
+        if end is None or end.is_aborted:
+            return _Outcome(result=STOPPED, summary=None, is_spoken=False)
+        if end.text is None:
+            return _Outcome(result=FAILED)
+        if not end.text:
+            return _Outcome(result=NOTHING, summary="finished", is_spoken=False)
+        if found := _CONFIRMATION.search(end.text):
+            self._confirmation = found[1]
+        return _Outcome(result={"result": end.text}, summary="finished")
+
+    def _confirmed(self) -> str | None:
+        """Return what the agent wants confirmed, if the user has just said a clear yes."""
+        wanted, self._confirmation = self._confirmation, None
+        return wanted if wanted and consent(self._turns.last_words, self._language) else None
+
+    def _tell_end(self, call: TalkToolCall, outcome: _Outcome) -> None:
+        if outcome.summary is None:
+            self._emit((ActivityCancelled(call_ids=(call.call_id,)),))
+        else:
+            self._activity(call.call_id, f"{call.name} {outcome.summary}.", is_final=True)
+
+    def _activity(self, call_id: str, summary: str, *, is_final: bool = False) -> None:
+        self._emit((Activity(call_id=call_id, summary=summary, is_final=is_final),))
+
+    async def _submit(self, call: TalkToolCall, result: JsonObject, *, is_spoken: bool) -> None:
+        try:
+            await self._session.submit_result(call.call_id, result, suppress=not is_spoken)
+        except GatewayError as err:
+            _LOGGER.debug("A result was not taken: %s", err.category)
+            is_spoken = False
+        self._emit(self._turns.close_call(call.call_id, is_answered=is_spoken))
+
+    async def _abort(self, run_id: str) -> None:
+        with contextlib.suppress(GatewayError):
+            await self._session.abort_run(run_id)
+
+
+def steer_mode(value: str | None) -> SteerMode | None:
+    """Read what is to be told the agent, None when the gateway is to find out."""
+    try:
+        return SteerMode(value or "")
+    except ValueError:
+        return None
