@@ -91,9 +91,9 @@ def test_the_version_can_be_read() -> None:
     assert AwesomeVersion(MANIFEST["version"]).strategy is AwesomeVersionStrategy.SEMVER
 
 
-def test_the_requirement_is_a_floor() -> None:
-    """Home Assistant constrains the package itself; a pin would be a conflict."""
-    assert MANIFEST["requirements"] == ["websockets>=15.0.1"]
+def test_the_requirements_are_floors() -> None:
+    """Home Assistant constrains the packages itself; a pin would be a conflict."""
+    assert MANIFEST["requirements"] == ["numpy>=2.3.0", "websockets>=15.0.1"]
 
 
 def test_there_is_no_strings_file() -> None:

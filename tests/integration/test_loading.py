@@ -17,7 +17,7 @@ async def test_the_manifest_is_accepted(hass: HomeAssistant) -> None:
     assert str(integration.version) == integration.manifest["version"]
     assert integration.config_flow
     assert integration.integration_type == "hub"
-    assert integration.requirements == ["websockets>=15.0.1"]
+    assert integration.requirements == ["numpy>=2.3.0", "websockets>=15.0.1"]
     assert await integration.resolve_dependencies() is not None
 
 

@@ -87,7 +87,14 @@ class EndOfSpeech:
         self._limit = _frames(limit)
         self._is_manual = is_manual
         self._room = 2 * _QUIETEST
-        self.reset()
+        self._chunks = Chunker(FORMAT, _FRAME_SECONDS)
+        self._now = 0
+        self._detector: Detector | None = None
+        self._start: int | None = None
+        self._loud = 0
+        self._set_in = 0
+        self._last_loud = 0
+        self._last_speech = 0
 
     @property
     def is_speaking(self) -> bool:
@@ -110,7 +117,7 @@ class EndOfSpeech:
             return ()
         samples = np.frombuffer(b"".join(frames), "<i2").reshape(len(frames), -1)
         levels = np.sqrt(np.square(samples, dtype=np.float32).mean(axis=1)).tolist()
-        happened = []
+        happened: list[SpeechEvent] = []
         for frame, level in zip(frames, levels, strict=True):
             happened += self._listen(frame, self._stands_out(level))
             self._now += 1
@@ -175,12 +182,9 @@ class EndOfSpeech:
 
     def _forget(self) -> None:
         """Wait for a start again, with a detector that has heard nothing."""
-        self._detector: Detector | None = None
-        self._start: int | None = None
+        self._detector = None
+        self._start = None
         self._loud = 0
-        self._set_in = 0
-        self._last_loud = 0
-        self._last_speech = 0
 
     def _stands_out(self, level: float) -> bool:
         """Tell whether a level is more than that of the room, which follows it slowly."""
