@@ -61,7 +61,7 @@ class Resampler:
     """Brings one stream of audio to another rate. What cannot be had there is taken out, not folded.
 
     Nothing is shifted: the first sample out belongs to the first in. But it is known only when the
-    filter has seen what follows: 1.8 ms of it with 16 kHz as the lower rate, 3.5 ms with 8 kHz.
+    filter has seen what follows: up to 1.9 ms of it with 16 kHz as the lower rate, 3.8 ms with 8 kHz.
 
     Raises:
         ValueError: A rate is none of `RATES`.

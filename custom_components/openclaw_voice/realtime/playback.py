@@ -7,11 +7,12 @@ back, and leaves just before it is due. Times are seconds of any clock that only
 from collections import deque
 from dataclasses import dataclass, field
 
-from .audio import AudioFormat
+from .audio import SAMPLE_BYTES, AudioFormat
 
 CHUNK_SECONDS = 0.04
 """The most that is sent in one piece."""
 
+_MAX_PIECES = 65_536
 _MAX_MARKS = 4_096
 _MAX_REFUSED = 64
 _INSTANT = 1e-6
@@ -48,13 +49,14 @@ class Playback:
         self._format = audio_format
         self._max_ahead = max_ahead
         chunk = min(CHUNK_SECONDS, max_ahead / 2) if max_ahead else CHUNK_SECONDS
-        self._chunk_bytes = max(audio_format.size(chunk), audio_format.size(1 / audio_format.rate))
-        self._bound_bytes = audio_format.size(bound)
+        self._chunk_bytes = max(audio_format.size(chunk), SAMPLE_BYTES)
+        self._bound_bytes = max(audio_format.size(bound), SAMPLE_BYTES)
         self._pieces: deque[_Piece] = deque()
         self._waiting_bytes = 0
         self._dropped_bytes = 0
         self._sent: deque[_Span] = deque()
         self._marks: deque[tuple[float, str]] = deque(maxlen=_MAX_MARKS)
+        self._lost_marks: deque[str] = deque(maxlen=_MAX_MARKS)
         self._plays_until = 0.0
         self._turn_id: str | None = None
         self._heard = 0.0
@@ -130,6 +132,7 @@ class Playback:
         self._waiting_bytes = 0
         self._sent.clear()
         self._marks.clear()
+        self._lost_marks.clear()
         self._plays_until = min(self._plays_until, now)
         self._turn_id, self._heard = turn_id, heard
         return cleared
@@ -159,6 +162,8 @@ class Playback:
         start = max(now, self._plays_until)
         turn_id = self._pieces[0].turn_id
         pcm = bytearray()
+        self._marks.extend((start, mark) for mark in self._lost_marks)
+        self._lost_marks.clear()
         while self._pieces and self._pieces[0].turn_id == turn_id:
             piece = self._pieces[0]
             pcm += piece.take(self._chunk_bytes - len(pcm))
@@ -200,17 +205,18 @@ class Playback:
         return turn_id, before + (max(0.0, now - self._sent[0].start) if self._sent else 0.0)
 
     def _keep_bound(self) -> None:
-        """Drop the oldest audio that is too much; the marks stay, but not without end."""
+        """Drop the oldest audio that is too much; its marks stay, but not without end."""
         excess = self._waiting_bytes - self._bound_bytes
-        for piece in self._pieces:
-            if excess <= 0:
-                break
-            dropped = len(piece.take(excess))
+        while excess > 0 or len(self._pieces) > _MAX_PIECES:
+            piece = self._pieces[0]
+            dropped = len(piece.take(excess if excess > 0 else len(piece.rest)))
             excess -= dropped
             self._waiting_bytes -= dropped
             self._dropped_bytes += dropped
-        while len(self._pieces) > _MAX_MARKS and not self._pieces[0].rest:
-            self._pieces.popleft()
+            if not piece.rest:
+                self._pieces.popleft()
+                if piece.mark is not None:
+                    self._lost_marks.append(piece.mark)
 
     def _seconds(self, size: int) -> float:
         """Return how long so many bytes play."""
