@@ -264,28 +264,32 @@ def test_too_much_audio_drops_the_oldest() -> None:
     assert playback.marks(START + 0.1) == ("first",)
 
 
-def test_marks_of_dropped_audio_are_not_kept_without_end() -> None:
+def test_marks_of_dropped_audio_wait_for_what_was_sent_before_it() -> None:
+    """Marks are given in their order."""
+    playback = make(max_ahead=0, bound=0.1)
+    playback.push("a", audio(0.1), "sent")
+    playback.due(START)
+    for mark in ("dropped", "cut"):
+        playback.push("a", audio(0.1), mark)
+    playback.push("a", audio(0.05), "kept")
+    assert playback.dropped == pytest.approx(0.15)
+    assert playback.marks(START + 0.09) == ()
+    assert playback.marks(START + 0.1) == ("sent", "dropped")
+    playback.due(START + 0.1)
+    assert playback.marks(START + 0.15) == ("cut",)
+    assert playback.marks(START + 0.2) == ("kept",)
+
+
+@pytest.mark.parametrize("piece", [audio(0.01), b""], ids=["dropped", "empty"])
+def test_marks_without_audio_are_not_kept_without_end(piece: bytes) -> None:
     """A satellite that takes nothing must not fill the memory."""
     playback = make(max_ahead=0, bound=0.01)
-    for number in range(5_000):
-        playback.push("a", audio(0.01), str(number))
+    for number in range(70_000):
+        playback.push("a", piece, str(number))
     playback.due(START)
     marks = playback.marks(START + 1)
-    assert marks[-1] == "4999"
-    assert len(marks) <= 4_096
-
-
-def test_pieces_without_audio_are_not_kept_without_end() -> None:
-    """Marks alone must not fill the memory, either; audio among them is dropped with them."""
-    playback = make(max_ahead=0)
-    playback.push("a", audio(0.01), "first")
-    for number in range(70_000):
-        playback.push("a", b"", str(number))
-    assert playback.dropped == pytest.approx(0.01)
-    playback.due(START)
-    marks = playback.marks(START)
     assert marks[-1] == "69999"
-    assert len(marks) <= 4_096
+    assert len(marks) == 65_536
 
 
 def test_speech_is_not_written_to_logs() -> None:

@@ -12,8 +12,7 @@ from .audio import SAMPLE_BYTES, AudioFormat
 CHUNK_SECONDS = 0.04
 """The most that is sent in one piece."""
 
-_MAX_PIECES = 65_536
-_MAX_MARKS = 4_096
+_MAX_MARKS = 65_536
 _MAX_REFUSED = 64
 _INSTANT = 1e-6
 """Closer together, two times are the same."""
@@ -56,7 +55,8 @@ class Playback:
         self._dropped_bytes = 0
         self._sent: deque[_Span] = deque()
         self._marks: deque[tuple[float, str]] = deque(maxlen=_MAX_MARKS)
-        self._lost_marks: deque[str] = deque(maxlen=_MAX_MARKS)
+        self._waiting_marks: deque[tuple[int, str]] = deque(maxlen=_MAX_MARKS)
+        self._gone_bytes = 0
         self._plays_until = 0.0
         self._turn_id: str | None = None
         self._heard = 0.0
@@ -80,18 +80,21 @@ class Playback:
         """
         if turn_id in self._refused:
             return False
-        self._pieces.append(_Piece(turn_id, memoryview(pcm), mark))
-        self._waiting_bytes += len(pcm)
-        self._keep_bound()
+        if pcm:
+            self._pieces.append(_Piece(turn_id, memoryview(pcm)))
+            self._waiting_bytes += len(pcm)
+        if mark is not None:
+            self._waiting_marks.append((self._gone_bytes + self._waiting_bytes, mark))
+        if (excess := self._waiting_bytes - self._bound_bytes) > 0:
+            self._dropped_bytes += len(self._remove(excess))
+        self._pass_marks(self._plays_until, self._gone_bytes)
         return True
 
     def due(self, now: float) -> tuple[Chunk, ...]:
         """Take what has to be sent."""
         chunks = []
         while self._pieces and self._sends_at() <= now + _INSTANT:
-            chunk = self._take(now)
-            if chunk.pcm:
-                chunks.append(chunk)
+            chunks.append(self._take(now))
         return tuple(chunks)
 
     def marks(self, now: float) -> tuple[str, ...]:
@@ -128,11 +131,10 @@ class Playback:
         turn_id, heard = self._progress(now)
         ahead = max(0.0, self._plays_until - now)
         cleared = Cleared(turn_id=turn_id, dropped_seconds=self.waiting + ahead, heard=heard)
-        self._pieces.clear()
-        self._waiting_bytes = 0
+        self._remove(self._waiting_bytes)
         self._sent.clear()
         self._marks.clear()
-        self._lost_marks.clear()
+        self._waiting_marks.clear()
         self._plays_until = min(self._plays_until, now)
         self._turn_id, self._heard = turn_id, heard
         return cleared
@@ -161,21 +163,32 @@ class Playback:
         """Take the next chunk, which starts to play when what was sent before it ends."""
         start = max(now, self._plays_until)
         turn_id = self._pieces[0].turn_id
+        before = self._gone_bytes
+        pcm = self._remove(self._chunk_bytes, turn_id)
+        self._extend(turn_id, start, start + self._seconds(len(pcm)))
+        self._pass_marks(start, before)
+        return Chunk(turn_id=turn_id, pcm=pcm)
+
+    def _remove(self, size: int, turn_id: str | None = None) -> bytes:
+        """Take at most so many bytes from the front, of one turn only if it is named."""
         pcm = bytearray()
-        self._marks.extend((start, mark) for mark in self._lost_marks)
-        self._lost_marks.clear()
-        while self._pieces and self._pieces[0].turn_id == turn_id:
+        while len(pcm) < size and self._pieces and turn_id in (None, self._pieces[0].turn_id):
             piece = self._pieces[0]
-            pcm += piece.take(self._chunk_bytes - len(pcm))
-            if piece.rest:
-                break
-            self._pieces.popleft()
-            if piece.mark is not None:
-                self._marks.append((start + self._seconds(len(pcm)), piece.mark))
+            pcm += piece.take(size - len(pcm))
+            if not piece.rest:
+                self._pieces.popleft()
         self._waiting_bytes -= len(pcm)
-        if pcm:
-            self._extend(turn_id, start, start + self._seconds(len(pcm)))
-        return Chunk(turn_id=turn_id, pcm=bytes(pcm))
+        self._gone_bytes += len(pcm)
+        return bytes(pcm)
+
+    def _pass_marks(self, start: float, first: int) -> None:
+        """Note when marks are heard, of audio that does not wait any more.
+
+        Its byte number `first` plays at `start`; all before it was dropped.
+        """
+        while self._waiting_marks and self._waiting_marks[0][0] <= self._gone_bytes:
+            position, mark = self._waiting_marks.popleft()
+            self._marks.append((start + self._seconds(max(0, position - first)), mark))
 
     def _extend(self, turn_id: str, start: float, end: float) -> None:
         """Remember what plays when."""
@@ -204,20 +217,6 @@ class Playback:
         before = self._heard if turn_id == self._turn_id else 0.0
         return turn_id, before + (max(0.0, now - self._sent[0].start) if self._sent else 0.0)
 
-    def _keep_bound(self) -> None:
-        """Drop the oldest audio that is too much; its marks stay, but not without end."""
-        excess = self._waiting_bytes - self._bound_bytes
-        while excess > 0 or len(self._pieces) > _MAX_PIECES:
-            piece = self._pieces[0]
-            dropped = len(piece.take(excess if excess > 0 else len(piece.rest)))
-            excess -= dropped
-            self._waiting_bytes -= dropped
-            self._dropped_bytes += dropped
-            if not piece.rest:
-                self._pieces.popleft()
-                if piece.mark is not None:
-                    self._lost_marks.append(piece.mark)
-
     def _seconds(self, size: int) -> float:
         """Return how long so many bytes play."""
         return size / self._format.size(1)
@@ -229,7 +228,6 @@ class _Piece:
 
     turn_id: str
     rest: memoryview
-    mark: str | None
 
     def take(self, size: int) -> memoryview:
         """Take at most so many bytes from the front."""
