@@ -139,9 +139,9 @@ async def test_all_sessions_of_an_entry_end(hub: Hub[FakeSession]) -> None:
     hub.add(mine)
     hub.add(other)
     await hub.close("unloaded", entry_id="mine")
-    assert hub.sessions == (other,)
+    assert [*hub.sessions] == [other]
     await hub.close("stopped")
-    assert hub.sessions == ()
+    assert len(hub.sessions) == 0
     assert (mine.reasons, other.reasons) == (["unloaded"], ["stopped"])
 
 

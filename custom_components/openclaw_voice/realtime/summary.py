@@ -36,7 +36,7 @@ class SessionSummary:
             "seconds": round(self.seconds, 3),
             "turns": self.turns,
             "tokens": dict(self.tokens),
-            "first_audio": _rounded(last and last.first_audio),
+            "first_audio": _rounded(last.first_audio if last else None),
             "mean_first_audio": _rounded(self.latency.mean_first_audio),
             "dropped": round(self.dropped, 3),
         }

@@ -1,0 +1,158 @@
+"""What a session says, on its way to the satellite: resampled, paced, and taken back."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from .audio import AudioFormat, Resampler
+from .channel import Channel
+from .playback import Cleared, Playback
+from .server_events import ServerEvent
+
+BOUND: Final = 180.0
+"""Seconds of audio that may wait."""
+
+_SHORTEST_WAIT: Final = 0.001
+
+type Clock = Callable[[], float]
+
+
+class SessionOutput:
+    """The audio of one session. `run` is a task of the session."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        rate: int,
+        max_ahead: float,
+        clock: Clock,
+        on_mark: Callable[[str], None],
+        on_drained: Callable[[], None],
+    ) -> None:
+        """Nothing plays yet.
+
+        Args:
+            channel: Takes the audio.
+            rate: Samples a second of the satellite.
+            max_ahead: Seconds the satellite may hold; 0: as much as there is.
+            clock: Tells the time, in seconds.
+            on_mark: Called with the mark of audio that has been heard.
+            on_drained: Called when everything has been heard, and nothing is to follow it.
+        """
+        self.format = AudioFormat(rate)
+        self._channel = channel
+        self._playback = Playback(self.format, max_ahead=max_ahead, bound=BOUND)
+        self._clock = clock
+        self._on_mark = on_mark
+        self._on_drained = on_drained
+        self._resampler = Resampler(rate, rate)
+        self._after: deque[tuple[int, ServerEvent]] = deque()
+        """Events that follow the audio, with the bytes that have to be sent before them."""
+
+        self._pushed = 0
+        self._sent = 0
+        self._is_playing = False
+        self._turns: dict[str, None] = {}
+        """Whose audio is here, or was sent since all was heard."""
+
+        self._wake = asyncio.Event()
+
+    @property
+    def dropped(self) -> float:
+        """Seconds that were dropped because too much waited."""
+        return self._playback.dropped
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something has still to be sent or heard."""
+        return self._is_playing or bool(self._after)
+
+    def open(self, rate: int) -> None:
+        """Take audio of so many samples a second from now on."""
+        self._resampler = Resampler(rate, self.format.rate)
+
+    def push(self, turn_id: str, pcm: bytes, mark: str | None = None) -> bool:
+        """Take more of an answer; False when its turn was cleared."""
+        return self._push(turn_id, self._resampler.process(pcm), mark)
+
+    def push_whole(self, turn_id: str, pcm: bytes, rate: int) -> float:
+        """Take all of something that is no answer, and return how many seconds it lasts."""
+        resampler = Resampler(rate, self.format.rate)
+        whole = resampler.process(pcm) + resampler.flush()
+        self._push(turn_id, whole, None)
+        return self.format.seconds(whole)
+
+    def flush(self, turn_id: str) -> None:
+        """Take the rest of an answer: its last audio was pushed."""
+        if rest := self._resampler.flush():
+            self._push(turn_id, rest, None)
+
+    def follow(self, event: ServerEvent) -> None:
+        """Send an event after all audio that is here."""
+        self._after.append((self._pushed, event))
+        self._step()
+        self._wake.set()
+
+    def clear(self, *, refuse: bool) -> Cleared:
+        """Take back everything, and what was to follow it.
+
+        With `refuse`, no more audio of these turns is taken: it was on its way when they ended.
+        """
+        if refuse:
+            for turn_id in self._turns:
+                self._playback.refuse(turn_id)
+        self._turns.clear()
+        self._resampler.reset()
+        self._after.clear()
+        cleared = self._playback.clear(self._clock())
+        self._sent = self._pushed
+        self._is_playing = False
+        self._wake.set()
+        return cleared
+
+    def done(self, turn_id: str | None) -> None:
+        """The satellite says that its speaker drained."""
+        self._playback.done(self._clock(), turn_id)
+        self._step()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send what is due, as long as the session lasts."""
+        while True:
+            self._wake.clear()
+            self._step()
+            now = self._clock()
+            due = self._playback.next_due(now)
+            wait = None if due is None else max(due - now, _SHORTEST_WAIT)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+
+    def _push(self, turn_id: str, pcm: bytes, mark: str | None) -> bool:
+        if not self._playback.push(turn_id, pcm, mark):
+            return False
+        self._turns[turn_id] = None
+        self._pushed += len(pcm)
+        self._is_playing = True
+        self._step()
+        self._wake.set()
+        return True
+
+    def _step(self) -> None:
+        """Send what is due now, then tell what was heard."""
+        now = self._clock()
+        for chunk in self._playback.due(now):
+            self._sent += len(chunk.pcm)
+            self._channel.send_audio(chunk.pcm)
+        gone = self._sent + self.format.size(self._playback.dropped)
+        while self._after and self._after[0][0] <= gone:
+            self._channel.send(self._after.popleft()[1])
+        for mark in self._playback.marks(now):
+            self._on_mark(mark)
+        if self._is_playing and not self._after and self._playback.is_drained(now):
+            self._is_playing = False
+            self._turns.clear()
+            self._on_drained()

@@ -1,0 +1,572 @@
+"""A realtime session, between a scripted backend and a satellite that writes everything down."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from custom_components.openclaw_voice.realtime import server_events as say
+from custom_components.openclaw_voice.realtime.backend import (
+    Activity,
+    ActivityCancelled,
+    Backend,
+    BackendError,
+    BackendInfo,
+    ClientToolCall,
+    OutputAudio,
+    OutputCleared,
+    OutputEnded,
+    Problem,
+    ResponseStarted,
+    Rotated,
+    Rotating,
+    Speaker,
+    SpeechEnded,
+    Transcript,
+    TurnDetection,
+    TurnEnded,
+    TurnMode,
+    TurnStarted,
+    UsageReported,
+)
+from custom_components.openclaw_voice.realtime.client_events import (
+    AudioAppend,
+    AudioCommit,
+    FrameAppend,
+    PlaybackDone,
+    ResponseCancel,
+    ResponseCreate,
+    SatelliteState,
+    SessionEnd,
+    Steer,
+    ToolResult,
+    Unknown,
+)
+from custom_components.openclaw_voice.realtime.hub import SessionInfo
+from custom_components.openclaw_voice.realtime.protocol import Reason
+from custom_components.openclaw_voice.realtime.session import (
+    RealtimeSession,
+    SessionHooks,
+    SessionLimits,
+)
+from custom_components.openclaw_voice.realtime.session_config import (
+    AudioConfig,
+    ClientTool,
+    Feature,
+    SatelliteInfo,
+    SessionConfig,
+    SessionMode,
+)
+from custom_components.openclaw_voice.realtime.session_state import SessionState
+from custom_components.openclaw_voice.realtime.summary import SessionSummary
+
+from .scripted import WAIT_LIMIT, ListChannel, ScriptedBackend
+
+WHOLE = SessionInfo(session_id="s", entry_id="e", agent_id="main", agent_name="Main")
+SECOND = bytes(32_000)
+
+
+class Bench:
+    """A session with all that is around it."""
+
+    def __init__(
+        self,
+        *,
+        limits: SessionLimits | None = None,
+        hooks: SessionHooks | None = None,
+        **config: Any,  # noqa: ANN401 - fields of the configuration
+    ) -> None:
+        """Make a session of 16 kHz that runs ahead as far as it can, unless told otherwise."""
+        self.backend = ScriptedBackend()
+        self.channel = ListChannel()
+        self._hooks = hooks or SessionHooks()
+        self._changed = asyncio.Event()
+        audio = config.pop("audio", AudioConfig(sample_rate=16_000, max_ahead=0.0))
+        self.now: float | None = None
+        self.session = RealtimeSession(
+            WHOLE,
+            SessionConfig(audio=audio, **config),
+            self._start,
+            self.channel,
+            clock=self._clock,
+            hooks=replace(self._hooks, on_change=self._on_change),
+            limits=limits or SessionLimits(),
+        )
+        self.summary: SessionSummary | None = None
+
+    def _clock(self) -> float:
+        return asyncio.get_running_loop().time() if self.now is None else self.now
+
+    async def _start(self) -> tuple[Backend, BackendInfo]:
+        return self.backend, await self.backend.start()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[Bench]:
+        """Run it; it ends when the block does, if not before."""
+        task = asyncio.create_task(self.session.run())
+        try:
+            yield self
+        finally:
+            self.session.end(Reason.STOPPED)
+            async with asyncio.timeout(WAIT_LIMIT):
+                self.summary = await task
+
+    def is_in(self, state: SessionState) -> bool:
+        """Return whether the session is in a state."""
+        return self.session.state is state
+
+    async def ended(self) -> None:
+        """Wait until the satellite was told the end."""
+        await self.channel.until(say.SessionEnded)
+
+    async def state(self, state: SessionState) -> None:
+        """Wait for a state."""
+        async with asyncio.timeout(WAIT_LIMIT):
+            while self.session.state is not state:
+                self._changed.clear()
+                await self._changed.wait()
+
+    def _on_change(self, session: RealtimeSession) -> None:
+        self._changed.set()
+        self._hooks.on_change(session)
+
+
+def turn(pcm: bytes = SECOND, *, turn_id: str = "t") -> list[Any]:
+    """Return what a backend tells in a whole turn."""
+    return [
+        TurnStarted(turn_id=turn_id),
+        SpeechEnded(turn_id=turn_id),
+        Transcript(speaker=Speaker.USER, text="What time is it?", is_final=True),
+        ResponseStarted(turn_id=turn_id),
+        Transcript(speaker=Speaker.ASSISTANT, text="It is "),
+        OutputAudio(turn_id=turn_id, pcm=pcm, mark="m"),
+        Transcript(speaker=Speaker.ASSISTANT, text="It is noon.", is_final=True),
+        OutputEnded(turn_id=turn_id),
+        TurnEnded(turn_id=turn_id),
+    ]
+
+
+async def test_a_turn_goes_its_way() -> None:
+    """The satellite is told each step in order, and the backend what was heard."""
+    bench = Bench(turn_detection=TurnDetection(silence=0.5))
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        bench.backend.tell(*turn())
+        await bench.channel.until(say.TurnEnded)
+        assert bench.is_in(SessionState.SPEAKING)
+        bench.session.receive(PlaybackDone("t"))
+        assert bench.is_in(SessionState.IDLE)
+    assert bench.channel.types == [
+        "session.ready",
+        "turn.started",
+        "transcript.done",
+        "response.started",
+        "transcript.delta",
+        "latency.metrics",
+        "transcript.done",
+        "audio.done",
+        "turn.ended",
+        "session.ended",
+    ]
+    assert bench.channel.pcm == SECOND
+    assert bench.backend.calls == [("played", "m"), ("drained",)]
+    ready = bench.channel.last(say.SessionReady)
+    assert (ready.session_id, ready.agent, ready.notes) == ("s", "main", ("a_note",))
+    latency = bench.channel.last(say.LatencyMetrics)
+    assert latency.endpoint == 0.5
+    assert latency.first_text is not None
+    assert latency.first_audio is not None
+    assert bench.summary is not None
+    assert (bench.summary.turns, bench.summary.backend) == (1, "assist")
+    assert bench.backend.is_closed.is_set()
+    assert bench.is_in(SessionState.CLOSED)
+
+
+async def test_what_is_said_before_the_backend_is_ready_is_kept() -> None:
+    """Two seconds of it, the newest; from then on all of it."""
+    bench = Bench()
+    bench.backend.starts_when.clear()
+    async with bench.running():
+        bench.session.hear(b"\1\1" * 16_000)
+        bench.session.hear(b"\2\2" * 32_000 + b"\3")
+        bench.backend.starts_when.set()
+        await bench.channel.until(say.SessionReady)
+        bench.session.receive(AudioAppend(b"\3"))
+        assert bench.backend.heard == b"\2\2" * 31_999 + b"\3\3"
+    assert bench.summary is not None
+    assert bench.summary.dropped == pytest.approx(1.0, abs=0.001)
+
+
+async def test_who_speaks_over_an_answer_stops_it() -> None:
+    """The words that were heard are told, what comes late of the answer is not."""
+    bench = Bench(audio=AudioConfig(sample_rate=16_000, max_ahead=0.4))
+    bench.now = 100.0
+    async with bench.running():
+        bench.backend.tell(
+            TurnStarted(turn_id="t"),
+            SpeechEnded(turn_id="t"),
+            ResponseStarted(turn_id="t"),
+            Transcript(speaker=Speaker.ASSISTANT, text="one two three four"),
+            OutputAudio(turn_id="t", pcm=SECOND),
+        )
+        await bench.state(SessionState.SPEAKING)
+        bench.now = 100.5
+        bench.backend.tell(
+            TurnStarted(turn_id="u", interrupts=True),
+            OutputAudio(turn_id="t", pcm=SECOND),
+            Transcript(speaker=Speaker.ASSISTANT, text=" five"),
+            Transcript(speaker=Speaker.ASSISTANT, text="one two three four five", is_final=True),
+            Transcript(speaker=Speaker.USER, text="Stop"),
+        )
+        await bench.channel.until(say.TurnStarted, 2)
+        await bench.channel.until(say.TranscriptDelta, 2)
+        assert bench.is_in(SessionState.LISTENING)
+    types = bench.channel.types
+    assert types[types.index("audio.clear") :] == [
+        "audio.clear",
+        "transcript.done",
+        "turn.started",
+        "transcript.delta",
+        "session.ended",
+    ]
+    cut = bench.channel.last(say.TranscriptDone).text
+    assert cut.endswith("...")
+    assert len(cut) < len("one two three four")
+    assert len(bench.channel.pcm) < len(SECOND)
+
+
+async def test_the_satellite_stops_an_answer() -> None:
+    """Whatever the backend does; it is told how much was heard."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(*turn()[:-1])
+        await bench.channel.until(say.AudioDone)
+        bench.session.receive(ResponseCancel())
+        assert bench.is_in(SessionState.IDLE)
+        assert bench.channel.types[-1] == "audio.clear"
+        assert bench.backend.calls[-1][0] == "interrupt"
+        bench.backend.tell(*turn(turn_id="u"))
+        await bench.channel.until(say.TurnEnded)
+    assert bench.summary is not None
+    assert bench.summary.turns == 2
+
+
+async def test_the_backend_takes_audio_back() -> None:
+    """It is only told the satellite when there is something to drop."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(OutputCleared(reason="nothing"), *turn()[:-1])
+        await bench.channel.until(say.AudioDone)
+        bench.backend.tell(OutputCleared(reason="reset"))
+        await bench.channel.until(say.AudioClear)
+        assert bench.is_in(SessionState.IDLE)
+    assert bench.channel.types.count("audio.clear") == 1
+    assert bench.channel.last(say.AudioClear).reason == "reset"
+
+
+async def test_more_of_an_answer_may_follow() -> None:
+    """A filler was heard, the agent still works: the session thinks again."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(*turn()[:-2])
+        await bench.channel.until(say.TranscriptDone, 2)
+        bench.session.receive(PlaybackDone())
+        assert bench.is_in(SessionState.THINKING)
+        bench.backend.tell(TurnEnded(turn_id="t"))
+        await bench.state(SessionState.IDLE)
+
+
+async def test_a_turn_without_an_answer_is_over() -> None:
+    """Nothing was understood."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(TurnStarted(turn_id="t"), SpeechEnded(turn_id="t"))
+        await bench.state(SessionState.THINKING)
+        bench.backend.tell(TurnEnded(turn_id="t"))
+        await bench.state(SessionState.IDLE)
+    assert bench.summary is not None
+    assert bench.summary.turns == 0
+
+
+async def test_a_session_may_be_for_one_turn() -> None:
+    """It ends when the answer was heard."""
+    bench = Bench(mode=SessionMode.SINGLE)
+    async with bench.running():
+        bench.backend.tell(*turn())
+        await bench.channel.until(say.TurnEnded)
+        bench.session.receive(PlaybackDone("t"))
+        await bench.ended()
+    assert bench.channel.reason is Reason.COMPLETED
+    assert "error" not in bench.channel.types
+
+
+async def test_late_words_of_the_user_begin_no_wait() -> None:
+    """Speech models tell them after their answer."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(TurnStarted(turn_id="t"), *turn()[3:])
+        await bench.channel.until(say.TurnEnded)
+        bench.session.receive(PlaybackDone("t"))
+        bench.backend.tell(Transcript(speaker=Speaker.USER, text="Time?", is_final=True))
+        await bench.channel.until(say.TranscriptDone, 2)
+        assert bench.is_in(SessionState.IDLE)
+    assert bench.summary is not None
+    assert bench.summary.turns == 1
+
+
+async def test_tools_and_rotations_are_told() -> None:
+    """In the words of the satellite; tokens add up."""
+    bench = Bench(tools=(ClientTool(name="lamp"),))
+    async with bench.running():
+        bench.backend.tell(
+            Activity(call_id="a", summary="Running"),
+            Activity(call_id="b", summary="Running"),
+            ActivityCancelled(call_ids=("b", "c")),
+            Activity(call_id="a", summary="Done", is_final=True),
+            ClientToolCall(call_id="d", name="lamp", arguments="{}"),
+            ClientToolCall(call_id="e", name="siren", arguments="{}"),
+            Rotating(),
+            Rotated(),
+            UsageReported(counts={"total_tokens": 5, "odd": 1}),
+            UsageReported(counts={"total_tokens": 2}),
+            Problem(error=BackendError("provider_unavailable")),
+        )
+        await bench.channel.until(say.Error)
+    assert bench.channel.types[1:11] == [
+        "tool.progress",
+        "tool.progress",
+        "tool.cancelled",
+        "tool.progress",
+        "tool.call",
+        "session.rotating",
+        "session.rotated",
+        "usage.metrics",
+        "usage.metrics",
+        "error",
+    ]
+    assert bench.backend.calls == [("tool_result", "e", '{"error": "unknown tool"}')]
+    assert bench.summary is not None
+    assert bench.summary.tokens == {"total_tokens": 7}
+    assert bench.channel.last(say.SessionEnded).tokens == 7
+
+
+async def test_the_satellite_is_served() -> None:
+    """What it wants reaches the backend, or is refused with a reason."""
+    texts = iter([0.0, 0.0, 0.0, 5.0])
+    bench = Bench(
+        hooks=SessionHooks(take_text=lambda: next(texts)),
+        turn_detection=TurnDetection(mode=TurnMode.MANUAL),
+    )
+    async with bench.running():
+        bench.session.receive(ResponseCreate())
+        await bench.channel.until(say.SessionReady)
+        bench.session.receive(AudioAppend(bytes(4)))
+        bench.session.receive(AudioCommit())
+        assert bench.is_in(SessionState.THINKING)
+        bench.session.receive(ResponseCreate())
+        bench.session.receive(Steer("faster"))
+        await bench.channel.until(say.SteerResult)
+        bench.backend.steer_result = BackendError("gateway_lost")
+        bench.session.receive(Steer("slower"))
+        await bench.channel.until(say.Error)
+        bench.backend.tool_error = BackendError("pipeline_error")
+        bench.session.receive(ToolResult("c", "ok"))
+        await bench.channel.until(say.Error, 2)
+        bench.session.receive(Steer("too much"))
+        bench.session.receive(FrameAppend())
+        bench.session.receive(SessionConfig())
+        bench.session.receive(Unknown("news"))
+        bench.session.receive(SatelliteState(volume=0.5))
+        bench.session.receive(SatelliteState(muted=True))
+        bench.session.receive(SessionEnd())
+        bench.session.receive(ResponseCreate())
+        await bench.ended()
+    errors = [event.reason for event in bench.channel.events if isinstance(event, say.Error)]
+    assert errors == [
+        Reason.GATEWAY_LOST,
+        Reason.PIPELINE_ERROR,
+        Reason.RATE_LIMITED,
+        Reason.UNSUPPORTED_FRAME,
+        Reason.ALREADY_CONFIGURED,
+    ]
+    assert bench.backend.calls == [
+        ("commit",),
+        ("respond",),
+        ("steer", "faster", None),
+        ("steer", "slower", None),
+        ("tool_result", "c", "ok"),
+    ]
+    assert bench.session.unknown_events == 1
+    assert bench.session.satellite_state == SatelliteState(volume=0.5, muted=True)
+    assert bench.channel.reason is Reason.CLIENT_ENDED
+
+
+async def test_home_assistant_announces() -> None:
+    """When nobody speaks, and the microphone hears nothing of it."""
+    bench = Bench()
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        bench.backend.tell(TurnStarted(turn_id="t"))
+        await bench.state(SessionState.LISTENING)
+        announcing = asyncio.create_task(bench.session.announce("Dinner", bytes(48_000), 24_000))
+        await asyncio.sleep(0)
+        assert "announcement" not in bench.channel.types
+        bench.backend.tell(SpeechEnded(turn_id="t"), TurnEnded(turn_id="t"))
+        await bench.channel.until(say.AudioDone)
+        assert bench.session.is_announcing
+        assert bench.is_in(SessionState.SPEAKING)
+        bench.session.hear(b"\1\1")
+        assert bench.backend.heard == b""
+        bench.session.receive(PlaybackDone(bench.channel.last(say.Announcement).id))
+        assert await announcing
+        assert bench.is_in(SessionState.IDLE)
+        bench.session.hear(b"\1\1")
+        assert bench.backend.heard == b"\1\1"
+        assert len(bench.channel.pcm) == 32_000
+        bench.session.ask_to_listen()
+        bench.session.set_controls(volume=0.2)
+        assert bench.channel.types[-2:] == ["listen", "satellite.set"]
+    assert ("drained",) not in bench.backend.calls
+
+
+async def test_an_announcement_can_be_stopped() -> None:
+    """By the satellite, by who speaks over it, and by the end; the backend is not meant."""
+    bench = Bench(satellite=SatelliteInfo(features=frozenset({Feature.ECHO_CANCELLATION})))
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        first = asyncio.create_task(bench.session.announce("Dinner", SECOND, 16_000))
+        await bench.channel.until(say.AudioDone)
+        bench.session.hear(b"\1\1")
+        assert bench.backend.heard == b"\1\1"
+        bench.session.receive(ResponseCancel())
+        assert not await first
+        second = asyncio.create_task(bench.session.announce("Dinner", SECOND, 16_000))
+        await bench.channel.until(say.AudioDone, 2)
+        bench.backend.tell(TurnStarted(turn_id="t"))
+        assert not await second
+        assert bench.is_in(SessionState.LISTENING)
+        bench.backend.tell(TurnEnded(turn_id="t"))
+        third = asyncio.create_task(bench.session.announce("Dinner", SECOND, 16_000))
+        await bench.channel.until(say.AudioDone, 3)
+    assert not await third
+    assert not await bench.session.announce("Dinner", SECOND, 16_000)
+    assert bench.backend.calls == []
+
+
+async def test_a_silent_session_ends() -> None:
+    """Nobody has spoken for a while."""
+    bench = Bench(limits=SessionLimits(silence=0.01))
+    async with bench.running():
+        await bench.ended()
+    assert bench.channel.reason is Reason.IDLE
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_somebody_silent_may_be_asked_first(fails: bool) -> None:
+    """Once, when the satellite wants that."""
+    asked: list[RealtimeSession] = []
+
+    async def ask(session: RealtimeSession) -> None:
+        asked.append(session)
+        if fails:
+            raise RuntimeError
+
+    bench = Bench(
+        limits=SessionLimits(silence=0.01, question=0.01),
+        hooks=SessionHooks(ask_gently=ask),
+        asks_when_silent=True,
+    )
+    async with bench.running():
+        await bench.ended()
+    assert asked == [bench.session]
+    assert bench.channel.reason is Reason.IDLE
+
+
+async def test_an_answer_that_does_not_come_is_given_up() -> None:
+    """But not while a tool is at work; the session goes on."""
+    bench = Bench(limits=SessionLimits(answer=0.02))
+    async with bench.running():
+        bench.backend.tell(
+            Activity(call_id="a", summary="Running"),
+            TurnStarted(turn_id="t"),
+            SpeechEnded(turn_id="t"),
+        )
+        await bench.state(SessionState.THINKING)
+        bench.backend.tell(Activity(call_id="a", summary="Done", is_final=True), *turn()[3:4])
+        await bench.channel.until(say.Error)
+        assert bench.is_in(SessionState.IDLE)
+    assert bench.backend.calls == [("interrupt", 0.0)]
+    assert bench.channel.reason is Reason.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        (BackendError("gateway_lost"), Reason.GATEWAY_LOST),
+        (BackendError("never heard of"), Reason.INTERNAL_ERROR),
+        (None, Reason.COMPLETED),
+    ],
+)
+async def test_the_session_ends_with_its_backend(told: BackendError | None, reason: Reason) -> None:
+    """The satellite is told why, and hung up on."""
+    bench = Bench()
+    bench.backend.close_error = RuntimeError("secret")
+    async with bench.running():
+        bench.backend.tell(told)
+        await bench.ended()
+    assert bench.channel.reason is reason
+    assert bench.summary is not None
+    assert bench.summary.reason == reason
+
+
+@pytest.mark.parametrize("reason", [None, "no_backend"])
+async def test_a_backend_may_not_start(reason: str | None) -> None:
+    """It says why, or takes too long."""
+    bench = Bench(limits=SessionLimits(start=0.01))
+    bench.backend.fails_to_start = reason
+    if reason is None:
+        bench.backend.starts_when.clear()
+    async with bench.running():
+        await bench.ended()
+    expected = Reason.NO_BACKEND if reason else Reason.BACKEND_START_FAILED
+    assert bench.channel.reason is expected
+    assert bench.channel.types == ["error", "session.ended"]
+    assert bench.summary is not None
+    assert bench.summary.backend is None
+
+
+async def test_a_mistake_of_ours_ends_nothing() -> None:
+    """One event fails, the session goes on; nothing of it is told."""
+    bench = Bench()
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        bench.backend.commit = lambda: 1 / 0  # type: ignore[method-assign, assignment]
+        bench.session.receive(AudioCommit())
+        assert bench.channel.last(say.Error).reason is Reason.INTERNAL_ERROR
+        bench.backend.tell(*turn())
+        await bench.channel.until(say.TurnEnded)
+
+
+async def test_a_backend_that_breaks_ends_the_session() -> None:
+    """With nothing of its words."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell("no event")  # type: ignore[arg-type]
+        bench.backend.tell(OutputAudio(turn_id="t", pcm=None))  # type: ignore[arg-type]
+        await bench.ended()
+    assert bench.channel.reason is Reason.INTERNAL_ERROR
+
+
+async def test_a_session_that_is_cancelled_closes_what_it_opened() -> None:
+    """Home Assistant stops."""
+    bench = Bench()
+    task = asyncio.create_task(bench.session.run())
+    await bench.channel.until(say.SessionReady)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert bench.backend.is_closed.is_set()
+    assert bench.channel.reason is Reason.STOPPED
