@@ -16,6 +16,12 @@ SAMPLE_BYTES = 2
 RATES = (8_000, 16_000, 24_000, 48_000)
 """Samples a second that satellites and backends may use."""
 
+ENGINE_RATES = (*RATES, 11_025, 22_050, 32_000, 44_100)
+"""Samples a second of what text-to-speech engines make: can be brought to one of `RATES`.
+
+With 11025 Hz and its multiples, audio comes out in groups of up to 40 ms.
+"""
+
 _FULL_SCALE = 32_767
 _PASSBAND = 0.85
 """What is kept unchanged: up to this part of half the lower rate. From half the rate on, nothing."""
@@ -42,7 +48,7 @@ class AudioFormat:
 
     def __post_init__(self) -> None:
         """Check the rate."""
-        _check_rate(self.rate)
+        _check_rate(self.rate, RATES)
 
     def seconds(self, pcm: bytes) -> float:
         """Return how long audio plays."""
@@ -64,13 +70,13 @@ class Resampler:
     filter has seen what follows: up to 1.9 ms of it with 16 kHz as the lower rate, 3.8 ms with 8 kHz.
 
     Raises:
-        ValueError: A rate is none of `RATES`.
+        ValueError: The source is none of `ENGINE_RATES`, or the target none of `RATES`.
     """
 
     def __init__(self, source: int, target: int) -> None:
         """Convert from and to so many samples a second."""
-        _check_rate(source)
-        _check_rate(target)
+        _check_rate(source, ENGINE_RATES)
+        _check_rate(target, RATES)
         self._source = source
         self._target = target
         self._filter = None if source == target else _filter(source, target)
@@ -191,7 +197,7 @@ def _whole_samples(pcm: bytes) -> tuple[bytes, bytes]:
     return pcm[:end], pcm[end:]
 
 
-def _check_rate(rate: int) -> None:
+def _check_rate(rate: int, allowed: tuple[int, ...]) -> None:
     """Refuse a rate that nothing here uses."""
-    if rate not in RATES:
-        raise ValueError(f"{rate} is none of the rates {RATES}")
+    if rate not in allowed:
+        raise ValueError(f"{rate} is none of the rates {allowed}")

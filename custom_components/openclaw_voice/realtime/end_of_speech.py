@@ -2,7 +2,8 @@
 
 A detector is sure only a while after speech begins, and stays so for half a second after it has
 ended. So the level decides when, and the detector whether it is speech at all. It is asked only
-about what stands out from the room: it costs a hundred times as much as the level.
+about what stands out from the room: it costs a hundred times as much as the level. And it is kept:
+a new one knows nothing for most of a second.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,7 @@ _ROOM_RISES = 10 ** (3 / 20 * _FRAME_SECONDS)
 _HANGOVER = 30
 """Frames of quiet after which something loud is a new thing."""
 
-_LOOKBACK = 60
+_LOOKBACK = 40
 """Frames between the start of speech and a detector that is sure of it, at most."""
 
 _SYLLABLE_GAP = 10
@@ -39,7 +40,10 @@ _DOUBT = 30
 """Frames for which something loud that sets in after speech counts as speech by itself."""
 
 type Detector = Callable[[bytes], float]
-"""Takes 10 ms of audio at 16 kHz, gives how probable it is that somebody speaks in it."""
+"""Takes 10 ms of audio at 16 kHz, gives how probable it is that somebody speaks in it.
+
+Negative: it does not know yet.
+"""
 
 
 class SpeechKind(StrEnum):
@@ -74,7 +78,7 @@ class EndOfSpeech:
         limit: float = 30.0,
         is_manual: bool = False,
     ) -> None:
-        """Make a detector for each stretch of sound that stands out.
+        """Make the detector when it is needed.
 
         Speech has started when at least `min_speech` seconds were loud and the detector is sure to
         `threshold`; it ends with `silence` seconds without it, or after `limit` seconds. Manual: it
@@ -90,6 +94,9 @@ class EndOfSpeech:
         self._chunks = Chunker(FORMAT, _FRAME_SECONDS)
         self._now = 0
         self._detector: Detector | None = None
+        self._is_warm = False
+        self._is_sure = False
+        self._is_spent = False
         self._start: int | None = None
         self._loud = 0
         self._set_in = 0
@@ -142,25 +149,25 @@ class EndOfSpeech:
     def _wait(self, frame: bytes, is_loud: bool) -> tuple[SpeechEvent, ...]:
         """Look for a start."""
         if is_loud:
-            if self._detector is None:
-                self._detector = self._make_detector()
+            if not self._loud:
                 self._set_in = self._now
             self._loud += 1
             self._last_loud = self._now
-        if self._detector is None:
-            return ()
-        if self._now - self._last_loud > _HANGOVER:
+        elif self._loud and self._now - self._last_loud > _HANGOVER:
             self._forget()
+        if self._is_warm and not self._is_spent and not self._loud:
             return ()
-        is_speech = self._detector(frame) >= self._threshold
-        if not is_speech or self._loud < self._min_speech:
+        if not self._is_speech(frame):
+            self._is_spent = False
+            return ()
+        if self._loud < (max(self._min_speech, _DOUBT) if self._is_spent else self._min_speech):
             return ()
         self._last_speech = self._last_loud
         return self._begin(max(self._set_in, self._now - _LOOKBACK))
 
     def _follow(self, frame: bytes, is_loud: bool) -> None:
         """Note whether it goes on."""
-        is_speech = self._detector is not None and self._detector(frame) >= self._threshold
+        is_speech = self._is_speech(frame)
         if not is_loud:
             return
         if self._now - self._last_loud > _SYLLABLE_GAP:
@@ -169,6 +176,15 @@ class EndOfSpeech:
         # The detector may have to be sure anew after a pause; noise is not given that long.
         if is_speech or self._now - self._set_in < _DOUBT:
             self._last_speech = self._now
+
+    def _is_speech(self, frame: bytes) -> bool:
+        """Ask the detector."""
+        if self._detector is None:
+            self._detector = self._make_detector()
+        probability = self._detector(frame)
+        self._is_warm = probability >= 0
+        self._is_sure = probability >= self._threshold
+        return self._is_sure
 
     def _begin(self, frame: int) -> tuple[SpeechEvent, ...]:
         """Tell where speech has started."""
@@ -181,10 +197,10 @@ class EndOfSpeech:
         return (SpeechEvent(kind=SpeechKind.ENDED, position=frame * _FRAME_SECONDS),)
 
     def _forget(self) -> None:
-        """Wait for a start again, with a detector that has heard nothing."""
-        self._detector = None
+        """Wait for a start again. As long as the detector speaks of what was, it proves little."""
         self._start = None
         self._loud = 0
+        self._is_spent = self._is_sure
 
     def _stands_out(self, level: float) -> bool:
         """Tell whether a level is more than that of the room, which follows it slowly."""
