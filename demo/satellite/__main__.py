@@ -1,0 +1,7 @@
+"""Run a satellite."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())

@@ -1,0 +1,54 @@
+"""What a satellite shows in the terminal."""
+
+from typing import Final, TextIO
+
+NAMES: Final = {"user": "You", "assistant": "Agent", "announcement": "Announcement"}
+SIGNS: Final = {"listens": "○", "hears": "●", "thinks": "…", "speaks": "♪"}
+
+
+class Screen:
+    """Writes lines; the words of an answer as they come."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to a stream."""
+        self._stream = stream
+        self._speaker: str | None = None
+        """Whose words the open line has."""
+
+        self._state = ""
+
+    def state(self, state: str) -> None:
+        """Show what the satellite does, when that is new."""
+        if state != self._state:
+            self._state = state
+            self.note(f"{SIGNS[state]} {state}")
+
+    def note(self, text: str) -> None:
+        """Show a line about what goes on."""
+        self._end_line()
+        self._write(f"  {text}\n")
+
+    def words(self, speaker: str, text: str) -> None:
+        """Show more words of somebody."""
+        if speaker != self._speaker:
+            self._end_line()
+            self._write(f"{NAMES.get(speaker, speaker)}: ")
+            self._speaker = speaker
+        self._write(text)
+
+    def sentence(self, speaker: str, text: str) -> None:
+        """Show all words of somebody, unless they are there already."""
+        if speaker != self._speaker:
+            self.words(speaker, text)
+        self._end_line()
+
+    def _end_line(self) -> None:
+        """End a line that is open."""
+        if self._speaker is not None:
+            self._speaker = None
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        """Write at once."""
+        self._stream.write(text)
+        self._stream.flush()
