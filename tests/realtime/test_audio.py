@@ -2,6 +2,7 @@
 
 from itertools import product
 from math import gcd
+import tracemalloc
 
 from hypothesis import given, settings, strategies as st
 import numpy as np
@@ -142,6 +143,18 @@ def test_where_a_stream_is_cut_does_not_matter(pair: tuple[int, int], parts: lis
     assert len(heard) == len(whole)
     # Products of other shapes may be added up in another order.
     assert np.max(np.abs(samples_of(heard) - samples_of(whole)), initial=0) <= 1
+
+
+def test_a_long_piece_takes_little_memory() -> None:
+    """An engine may give a whole answer at once."""
+    pcm = tone(48_000, 500, 20)
+    resampler = Resampler(48_000, 8_000)
+    tracemalloc.start()
+    heard = resampler.process(pcm) + resampler.flush()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8 * len(pcm)
+    assert level(settled(heard) - settled(tone(8_000, 500, 20))) < -45
 
 
 @given(pairs, st.integers(0, 500))

@@ -32,6 +32,9 @@ _HALF_WIDTH = 28
 _KAISER_BETA = 6.6
 """Keeps what must not be heard 70 dB down."""
 
+_BLOCK_SAMPLES = 65_536
+"""So much is multiplied at once: windows overlap, and a whole answer of them would fill memory."""
+
 type Samples = NDArray[np.float32]
 
 
@@ -115,11 +118,10 @@ class Resampler:
         if not groups:
             return b""
         windows = sliding_window_view(buffer, bank.window)[:: bank.step][:groups]
-        # Multiplying a copy is many times faster: its rows do not overlap.
-        heard = (np.ascontiguousarray(windows) @ bank.taps).ravel()
-        self._owed -= len(heard) * self._source
-        np.clip(np.rint(heard, heard), -_FULL_SCALE - 1, _FULL_SCALE, heard)
-        return heard.astype("<i2").tobytes()
+        block = max(1, _BLOCK_SAMPLES // bank.window)
+        heard = b"".join(bank.apply(windows[at : at + block]) for at in range(0, groups, block))
+        self._owed -= len(heard) // SAMPLE_BYTES * self._source
+        return heard
 
 
 class Chunker:
@@ -165,6 +167,13 @@ class _Filter:
     def window(self) -> int:
         """The samples that one group is made from."""
         return len(self.taps)
+
+    def apply(self, windows: Samples) -> bytes:
+        """Return the new samples of some windows."""
+        # Multiplying a copy is many times faster: its rows do not overlap.
+        heard = np.ascontiguousarray(windows) @ self.taps
+        np.clip(np.rint(heard, heard), -_FULL_SCALE - 1, _FULL_SCALE, heard)
+        return heard.astype("<i2").tobytes()
 
 
 @cache

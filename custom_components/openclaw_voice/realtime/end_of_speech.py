@@ -30,7 +30,7 @@ _ROOM_RISES = 10 ** (3 / 20 * _FRAME_SECONDS)
 _HANGOVER = 30
 """Frames of quiet after which something loud is a new thing."""
 
-_LOOKBACK = 40
+_LOOKBACK = 60
 """Frames between the start of speech and a detector that is sure of it, at most."""
 
 _SYLLABLE_GAP = 10
