@@ -287,7 +287,7 @@ async def test_a_call_that_is_withdrawn_before_it_is_asked(
 
     async def consult_slowly(session: TalkSession, *args: str, **wishes: str) -> str:
         await go_on.wait()
-        return await consult(session, *args, **wishes)  # type: ignore[arg-type]  # passed on
+        return await consult(session, *args, **wishes)
 
     monkeypatch.setattr(TalkSession, "consult", consult_slowly)
     teach(gateway, HANG)
@@ -399,6 +399,8 @@ async def test_an_agent_at_work_when_the_satellite_leaves(
     talker.speak()
     (kept,) = talker.kept
     await gateway.talk.line.tell("responseStarted", {"turnId": "turn-9"})
+    await asyncio.wait({kept}, timeout=0.05)
+    assert not kept.done()
     gateway.talk._abort_consults(gateway.talk.line)
     await asyncio.wait_for(kept, LIMIT)
     assert gateway.talk.open_lines == []

@@ -1,5 +1,6 @@
 """A session that the gateway's speech model answers: turns, interruptions, problems, rotation."""
 
+import asyncio
 from base64 import b64decode
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -7,7 +8,10 @@ from itertools import pairwise
 
 import pytest
 
+from custom_components.openclaw_voice.gateway.errors import RequestTimeoutError
 from custom_components.openclaw_voice.gateway.talk import Talk
+from custom_components.openclaw_voice.gateway.talk_items import CONSULT_TOOL
+from custom_components.openclaw_voice.gateway.talk_session import TalkSession
 from custom_components.openclaw_voice.realtime import gateway_backend, talk_link
 from custom_components.openclaw_voice.realtime.backend import (
     BackendError,
@@ -28,6 +32,7 @@ from custom_components.openclaw_voice.realtime.backend import (
     TurnMode,
     TurnStarted,
 )
+from custom_components.openclaw_voice.realtime.consults import Consults
 from demo.voice.speech_model import Fail, HangUp, Limit, Reaction, Say, instant_voice, tone
 from tests.fakes.small_gateway import SmallGateway
 from tests.fakes.talk_line import KEY_REJECTED
@@ -289,11 +294,6 @@ async def test_an_answer_that_does_not_go_on(
 
     problem = await unbegun.told(Problem)
     await unbegun.told(TurnEnded)
-    # Nobody waits for anything any more.
-    link = unbegun.backend._link
-    assert link is not None
-    link.cut_off(None)
-    await gateway.wait_for_request("talk.session.cancelOutput")
 
     assert problem.error.reason == "provider_unavailable"
     assert len(unbegun.of(Problem)) == 1
@@ -414,14 +414,16 @@ async def test_a_gateway_that_stays_away(
         await talker.backend.steer("Hello?", None)
 
 
-async def test_the_agent_is_told_something(talker: Talker) -> None:
-    """The satellite gets what became of it; after the end there is nobody to tell."""
+async def test_the_agent_is_told_something(talker: Talker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The satellite gets what became of it, or that it may try again."""
+
+    async def fail(*_: object) -> None:
+        raise RequestTimeoutError
+
     told = await talker.backend.steer("How is it going?", "status")
 
     assert (told["ok"], told["active"]) == (True, False)
-    link = talker.backend._link
-    assert link is not None
-    await link.session.close()
+    monkeypatch.setattr(TalkSession, "steer", fail)
     with pytest.raises(BackendError) as raised:
         await talker.backend.steer("How is it going?", None)
     assert (raised.value.reason, raised.value.is_recoverable) == ("gateway_lost", True)
@@ -452,4 +454,49 @@ async def test_closing_leaves_nothing(talker: Talker, gateway: SmallGateway) -> 
 
     assert await talker.until_ended() is None
     assert gateway.talk.open_lines == []
-    assert talker.kept == talker.orphans == []
+    assert talker.kept == []
+    assert talker.orphans == []
+
+
+async def test_nothing_is_cut_off_before_anything_was_said(
+    unbegun: Talker, gateway: SmallGateway
+) -> None:
+    """The gateway is not asked."""
+    await unbegun.backend.start()
+    unbegun.backend.interrupt(0.0)
+    await unbegun.backend.close()
+
+    assert gateway.received("talk.session.cancelOutput") == []
+
+
+async def test_nobody_waits_without_a_question(
+    unbegun: Talker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then silence is no problem."""
+    monkeypatch.setattr(talk_link, "SILENCE_LIMIT", 0.01)
+    await unbegun.begin()
+    problem = asyncio.create_task(unbegun.told(Problem))
+
+    await asyncio.wait({problem}, timeout=0.1)
+    problem.cancel()
+
+    assert unbegun.events == []
+
+
+async def test_a_fault_of_ours_ends_the_session(
+    talker: Talker, gateway: SmallGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever iterates does not wait for ever."""
+
+    async def fail(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(Consults, "consult", fail)
+    line = gateway.talk.line
+    line._spawn(line._call(CONSULT_TOOL, {"question": "Hello?"}))
+
+    assert await talker.until_ended() == "gateway_lost"
+    await talker.backend.close()
+    runner = talker.backend._runner
+    assert runner is not None
+    assert isinstance(runner.exception(), ExceptionGroup)
