@@ -117,6 +117,13 @@ class Satellite:
                     task.cancel()
         return self.report
 
+    def press(self) -> None:
+        """Obey a button: interrupt what is said, or say that the utterance is over."""
+        if self._options.is_manual and not self._speaker.is_playing:
+            self.commit()
+        else:
+            self.interrupt()
+
     def interrupt(self) -> None:
         """Stop the answer: first here, then there."""
         self._speaker.clear()
@@ -145,12 +152,17 @@ class Satellite:
 
     async def _listen(self) -> None:
         """Send what the microphone hears."""
+        was_saying = False
         async for pcm in self._microphone.pieces():
             after = self._interrupt_after
             if after is not None and self._speaker.played >= after:
                 self._interrupt_after = None
                 self.interrupt()
             await self._send(audio_message(self._as_sent(pcm), self._options))
+            is_saying = self._microphone.is_saying
+            if self._options.is_manual and was_saying and not is_saying:
+                self.commit()
+            was_saying = is_saying
 
     def _as_sent(self, pcm: bytes) -> bytes:
         """Return a piece, or silence when it would be our own voice, or nobody is to be heard."""

@@ -59,6 +59,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--backend", choices=("auto", "gateway", "assist"))
     parser.add_argument("--language", help="such as de")
     parser.add_argument("--single", action="store_true", help="one turn")
+    parser.add_argument("--manual", action="store_true", help="Enter ends what is said, too")
     parser.add_argument("--echo-cancellation", action="store_true", help="the microphone has it")
     parser.add_argument("--microphone", metavar="DEVICE", help="of arecord")
     parser.add_argument("--speaker", metavar="DEVICE", help="of aplay")
@@ -125,6 +126,7 @@ def wanted(options: argparse.Namespace, rate: int) -> Options:
         backend=options.backend,
         language=options.language,
         is_single=options.single,
+        is_manual=options.manual,
         # A file hears nothing, so it hears no echo.
         cancels_echo=options.echo_cancellation or options.questions is not None,
         token=token_of(options) if options.token_in_config else None,
@@ -192,7 +194,7 @@ def keys(satellite: Satellite) -> Iterator[None]:
             loop.remove_reader(sys.stdin)
             satellite.end()
         else:
-            satellite.interrupt()
+            satellite.press()
 
     loop.add_reader(sys.stdin, read)
     try:

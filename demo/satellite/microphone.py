@@ -19,6 +19,10 @@ LOUD: Final = 500
 class Microphone(Protocol):
     """Something that hears."""
 
+    @property
+    def is_saying(self) -> bool:
+        """Whether a question goes on; always, where nobody can know."""
+
     def pieces(self) -> AsyncIterator[bytes]:
         """Return what it hears, as it hears it; ends when there is no more."""
 
@@ -35,6 +39,11 @@ class Questions:
         self._size = round(rate * PIECE) * WIDTH
         self._speed = speed
         self._said = b""
+
+    @property
+    def is_saying(self) -> bool:
+        """Whether there is more of a question."""
+        return bool(self._said)
 
     def next_question(self) -> bool:
         """Say the next one."""
@@ -59,6 +68,7 @@ class Program:
 
     def __init__(self, output: asyncio.StreamReader, rate: int) -> None:
         """Take the program's output."""
+        self.is_saying = True
         self._output = output
         self._size = round(rate * PIECE) * WIDTH
 

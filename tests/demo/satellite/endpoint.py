@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 import json
 
-from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from custom_components.openclaw_voice.realtime import server_events as events
 from custom_components.openclaw_voice.realtime.backend import BackendName, Capabilities

@@ -9,6 +9,7 @@ import pytest
 from custom_components.openclaw_voice.realtime import server_events as events
 from custom_components.openclaw_voice.realtime.backend import Speaker
 from custom_components.openclaw_voice.realtime.client_events import (
+    AudioCommit,
     PlaybackDone,
     ResponseCancel,
     SatelliteState,
@@ -249,3 +250,43 @@ async def test_a_connection_that_is_lost_has_no_close_code(socket_enabled: None)
     async with endpoint(script) as address:
         report, _, _ = await session(address)
     assert (report.reason, report.close_code) == (None, None)
+
+
+async def test_without_turn_detection_it_says_when_a_question_is_over(
+    socket_enabled: None,
+) -> None:
+    """After its last piece."""
+
+    async def script(peer: Peer) -> None:
+        await peer.ready()
+        assert await peer.next_event() == AudioCommit()
+        assert FIRST in peer.heard
+        await say(peer, "turn-1", "Hi", "Hello.", pieces=1)
+        await complete(peer, "turn-1")
+        assert await peer.next_event() == SessionEnd()
+        await peer.end(Reason.CLIENT_ENDED)
+
+    async with endpoint(script) as address:
+        options = Options(is_manual=True, cancels_echo=True)
+        report, _, _ = await session(address, options=options)
+    assert report.turns[-1].assistant == "Hello."
+
+
+async def test_a_turn_without_audio_is_over_with_its_end(socket_enabled: None) -> None:
+    """Nothing will be heard, so nothing is waited for. Pieces of times are shown as they come."""
+
+    async def script(peer: Peer) -> None:
+        await peer.ready()
+        await peer.hear(FIRST)
+        await peer.send(
+            events.TurnStarted(turn_id="t"),
+            events.LatencyMetrics(endpoint=0.5),
+            events.TurnEnded(turn_id="t"),
+        )
+        assert await peer.next_event() == SessionEnd()
+        await peer.end(Reason.COMPLETED)
+
+    async with endpoint(script) as address:
+        report, heard, shown = await session(address)
+    assert (heard, report.reason) == (b"", "completed")
+    assert "end of speech 500 ms\n" in shown
