@@ -234,8 +234,8 @@ class Turn:
                 self._on_delta(data.get("chat_log_delta") or {})
             case PipelineEventType.INTENT_END:
                 self._on_answer(data["intent_output"]["response"])
-            case PipelineEventType.ERROR if data["code"] not in _NOTHING_SAID:
-                _LOGGER.warning("A turn of a realtime session has failed: %s", data["code"])
+            case PipelineEventType.ERROR if (code := data["code"]) not in _NOTHING_SAID:
+                _LOGGER.warning("A turn of a realtime session has failed: %s", code)
                 self._fail()
 
     def _on_understood(self, text: str) -> None:

@@ -110,7 +110,9 @@ class SpokenAnswer:
         self._patience: asyncio.Timeout | None = None
 
     def say(self, text: str) -> None:
-        """Take more of the answer."""
+        """Take more of the answer; after its end it is ignored."""
+        if self._is_complete:
+            return
         for piece in self._clauses.feed(text):
             self._take(piece)
 
@@ -143,7 +145,8 @@ class SpokenAnswer:
         """Return the audio of the answer as PCM at `OUTPUT_RATE`, up to its end.
 
         Raises:
-            HomeAssistantError: It cannot be spoken.
+            HomeAssistantError: It cannot be spoken; engines raise other errors as well.
+            WavError: It cannot be read.
             TimeoutError: The engine has stalled.
         """
         try:
@@ -195,11 +198,10 @@ class SpokenAnswer:
             async with aclosing(self._read(speech)) as pieces:
                 async for pcm in pieces:
                     yield pcm
-        except WavError as error:
-            converted = self._hass.data.setdefault(_CONVERTED, set())
-            if speech.has_sounded or self._voice.engine in converted:
-                raise HomeAssistantError("The speech cannot be read") from error
-            converted.add(self._voice.engine)
+        except WavError:
+            if speech.has_sounded or speech.is_converted:
+                raise
+            self._hass.data.setdefault(_CONVERTED, set()).add(self._voice.engine)
             speech.restart(self._voice.stream(self._hass))
             async with aclosing(self._read(speech)) as pieces:
                 async for pcm in pieces:
@@ -265,6 +267,7 @@ class _Speech:
 
     def _begin(self, stream: tts.ResultStream) -> None:
         self.stream = stream
+        self.is_converted = tts.ATTR_PREFERRED_SAMPLE_RATE in stream.options
         self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
         # As a stream it is neither cached nor quoted in the log.
         stream.async_set_message_stream(_until_none(self._pieces))
