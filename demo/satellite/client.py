@@ -82,6 +82,10 @@ class Satellite:
         self._is_complete = False
         """Home Assistant has nothing to add to the turn."""
 
+        self._turn_id: str | None = None
+        self._cut = set[str | None]()
+        """Turns that we have interrupted: whatever still comes of them is late."""
+
         self._awaits_audio = False
         self._loud_at: float | None = None
         self._interrupted_at: float | None = None
@@ -92,8 +96,8 @@ class Satellite:
             "audio.delta": self._on_audio,
             "audio.clear": self._on_clear,
             "audio.done": lambda event: self._speaker.finish(event["turnId"]),
-            "turn.started": lambda _: self._on_turn(),
-            "turn.ended": lambda _: self._on_turn_ended(),
+            "turn.started": self._on_turn,
+            "turn.ended": self._on_turn_ended,
             "response.started": lambda _: self._screen.state("thinks"),
             "transcript.delta": lambda event: self._screen.words(event["role"], event["text"]),
             "transcript.done": self._on_transcript,
@@ -242,16 +246,20 @@ class Satellite:
         if self._interrupted_at is not None:
             self._turn.clear_ms = round((self._clock() - self._interrupted_at) * 1000, 1)
             self._interrupted_at = None
+            self._cut |= {self._turn_id, event.get("turnId")} - {None}
             self._screen.state("listens")
             self._go_on()
 
-    def _on_turn(self) -> None:
+    def _on_turn(self, event: dict[str, Any]) -> None:
+        self._turn_id = event.get("turnId")
         self.report.turns.append(Turn())
         self._is_complete = False
         self._awaits_audio = True
         self._screen.state("hears")
 
-    def _on_turn_ended(self) -> None:
+    def _on_turn_ended(self, event: dict[str, Any]) -> None:
+        if event.get("turnId") in self._cut:
+            return
         self._is_complete = True
         if not self._speaker.is_playing:
             self._go_on()

@@ -93,17 +93,22 @@ FROM_HOME_ASSISTANT: list[events.ServerEvent | bytes] = [
     events.ToolProgress(call_id="call-1", summary="clock finished."),
     events.TranscriptDelta(text="It is nine.", speaker=ASSISTANT),
     bytes(1280),
-    events.LatencyMetrics(endpoint=0.5, first_audio=0.64),
+    events.LatencyMetrics(endpoint=0.5, endpoint_source="silence", first_audio=0.64),
     events.TranscriptDone(text="It is nine.", speaker=ASSISTANT),
     events.AudioDone(turn_id="turn-1"),
     events.TurnEnded(turn_id="turn-1"),
     events.SessionEnded(
-        reason=Reason.CLIENT_ENDED, duration=8.2, turn_count=1, mean_first_audio=0.64
+        reason=Reason.CLIENT_ENDED,
+        duration=8.2,
+        turn_count=1,
+        summary=RULES[Reason.CLIENT_ENDED].message,
+        mean_first_audio=0.64,
     ),
     events.AudioDelta(pcm=SAMPLES),
-    events.AudioClear(reason="barge_in", turn_id="turn-1"),
+    events.AudioClear(reason="turn_detected", turn_id="turn-1"),
+    events.TranscriptDone(text="It is...", speaker=ASSISTANT),
     events.TurnStarted(turn_id="turn-2"),
-    events.AudioClear(reason="cancelled", turn_id="turn-2"),
+    events.AudioClear(reason="response_cancelled", turn_id="turn-2"),
     events.Announcement(id="announcement-1", text="The washing machine is done."),
     bytes(1280),
     events.AudioDone(turn_id="announcement-1"),
@@ -117,7 +122,12 @@ FROM_HOME_ASSISTANT: list[events.ServerEvent | bytes] = [
     events.SessionRotated(session_id="9f0c"),
     events.error(Reason.IDLE),
     events.SessionEnded(
-        reason=Reason.IDLE, duration=95, turn_count=3, tokens=812, mean_first_audio=0.705
+        reason=Reason.IDLE,
+        duration=95,
+        turn_count=3,
+        summary=RULES[Reason.IDLE].message,
+        tokens=812,
+        mean_first_audio=0.705,
     ),
 ]
 """What the examples of Home Assistant are, in their order."""

@@ -135,11 +135,16 @@ async def test_it_interrupts_an_answer(socket_enabled: None) -> None:
         assert await peer.next_event() == ResponseCancel()
         await peer.send(ANSWER, events.AudioClear(reason="cancelled", turn_id="turn-1"))
         cut.set()
+        await peer.send(events.TurnEnded(turn_id="turn-1"))
+        await peer.hear(SECOND)
+        await peer.send(events.TurnStarted(turn_id="turn-2"), events.TurnEnded(turn_id="turn-2"))
         assert await peer.next_event() == SessionEnd()
         await peer.end(Reason.CLIENT_ENDED)
 
     async with endpoint(script) as address:
-        report, heard, shown = await session(address, interrupt_after=0.2)
+        report, heard, shown = await session(
+            address, questions=(FIRST, SECOND), interrupt_after=0.2
+        )
     assert cut.is_set()
     assert 0.2 <= len(heard) / 32000 < 7
     clear_ms = report.turns[0].clear_ms

@@ -45,9 +45,10 @@ async def test_everything_is_played_however_it_is_cut() -> None:
         for start in range(0, len(pcm), 333):
             made.play(pcm[start : start + 333])
         made.finish("turn-1")
-        assert made.is_playing
+        states = [made.is_playing]
         assert await drains.next() == "turn-1"
-        assert not made.is_playing
+        states.append(made.is_playing)
+    assert states == [True, False]
     assert bytes(sink.samples) == pcm
 
 
