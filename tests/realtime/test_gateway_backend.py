@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from custom_components.openclaw_voice.gateway.errors import RequestTimeoutError
-from custom_components.openclaw_voice.gateway.talk import Talk
+from custom_components.openclaw_voice.gateway.talk import Talk, TalkCatalog
 from custom_components.openclaw_voice.gateway.talk_items import CONSULT_TOOL
 from custom_components.openclaw_voice.gateway.talk_session import TalkSession
 from custom_components.openclaw_voice.realtime import gateway_backend, talk_link
@@ -110,6 +110,73 @@ async def test_a_session_is_as_it_is_wished(gateway: SmallGateway, talk: Talk) -
     wishes = {"sessionKey": KEY, "voice": "marin", "model": "gpt-realtime-2.1", "language": "en"}
     assert created.items() >= (wishes | {"vadThreshold": 0.3, "silenceDurationMs": 400}).items()
     await gateway.wait_for_request("talk.session.close")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "created", "notes"),
+    [
+        ({"voice": "Marin"}, {"voice": "marin"}, ()),
+        (
+            {"model": "gpt-live-1", "voice": "vesper"},
+            {"voice": "vesper", "model": "gpt-live-1"},
+            (),
+        ),
+        ({"voice": "Zephyr"}, {}, ("voice_unavailable",)),
+        ({"model": "gemini-live", "voice": "cedar"}, {"voice": "cedar"}, ("model_unavailable",)),
+    ],
+)
+async def test_what_is_not_offered_is_not_asked_for(
+    gateway: SmallGateway,
+    talk: Talk,
+    wishes: dict[str, str],
+    created: dict[str, str],
+    notes: tuple[str, ...],
+) -> None:
+    """The satellite is told; clients for other providers work all the same."""
+    talker = Talker(talk, replace(REQUEST, **wishes))  # type: ignore[arg-type]  # named above
+
+    info = await talker.backend.start()
+    await talker.end()
+
+    asked = gateway.talk.created[0]
+    assert {name: asked[name] for name in ("voice", "model") if name in asked} == created
+    assert info.notes == notes
+
+
+async def test_a_provider_that_does_not_say_what_it_offers(
+    gateway: SmallGateway, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for what is wished."""
+    catalog = TalkCatalog(is_ready=True)
+
+    async def offer(_: Talk) -> TalkCatalog:
+        return catalog
+
+    monkeypatch.setattr(Talk, "catalog", offer)
+    talker = Talker(talk, replace(REQUEST, model="own-model"))
+
+    info = await talker.backend.start()
+    await talker.end()
+
+    assert gateway.talk.created[0]["model"] == "own-model"
+    assert info.notes == ()
+    assert not info.capabilities.barge_in
+
+
+async def test_a_session_that_is_closed_while_it_begins(
+    unbegun: Talker, gateway: SmallGateway
+) -> None:
+    """Nothing is left of it."""
+    gateway.talk.brain.is_silent = True
+    beginning = asyncio.create_task(unbegun.begin())
+    await gateway.wait_for_request("talk.session.create")
+
+    await unbegun.backend.close()
+    await gateway.talk.line.tell("ready", envelope="session.ready", payload=None)
+    with pytest.raises(BackendError):
+        await beginning
+
+    assert gateway.talk.open_lines == []
 
 
 async def test_a_satellite_that_ends_turns_itself(gateway: SmallGateway, talk: Talk) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 import contextlib
+from dataclasses import replace
 import logging
 from typing import Any, Final
 
@@ -41,6 +42,12 @@ MANUAL_SILENCE: Final = 1.0
 COMMIT_MARGIN: Final = 0.1
 """Seconds of silence more than needed, to end an utterance for sure."""
 
+NOTE_MODEL: Final = "model_unavailable"
+"""The model that was asked for is not offered: the gateway's default answers."""
+
+NOTE_VOICE: Final = "voice_unavailable"
+"""The same of the voice."""
+
 type KeepTask = Callable[[Coroutine[Any, Any, None], str], object]
 """Runs what outlives a session, under a name: the entry's background task."""
 
@@ -76,6 +83,12 @@ class GatewayBackend:
         self._link: TalkLink | None = None
         self._runner: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._wish = TalkRequest(
+            session_key=request.session_key,
+            language=request.language,
+            vad_threshold=request.turn_detection.threshold,
+            silence=self._silence,
+        )
 
     async def start(self) -> BackendInfo:
         """Connect; see `Backend.start`."""
@@ -83,13 +96,19 @@ class GatewayBackend:
             catalog = await self._talk.catalog()
             if not catalog.is_ready:
                 raise BackendError("no_backend")
+            notes = self._choose(catalog)
             link = await self._open()
         except GatewayError as err:
             _LOGGER.debug("No voice session on the gateway: %s", err.category)
             raise start_error(err) from None
+        if self._is_closed:
+            # Somebody has changed their mind meanwhile.
+            self._link = None
+            await link.session.close()
+            raise BackendError("backend_start_failed")
         name = f"openclaw_voice realtime {link.session.info.session_id}"
         self._runner = asyncio.create_task(self._run(link), name=name)
-        return _info(catalog)
+        return _info(catalog, notes)
 
     async def events(self) -> AsyncIterator[BackendEvent]:
         """See `Backend.events`."""
@@ -176,17 +195,20 @@ class GatewayBackend:
             return MANUAL_SILENCE
         return wanted.silence
 
+    def _choose(self, catalog: TalkCatalog) -> tuple[str, ...]:
+        """Ask for nothing that is not offered; return what the satellite is told about it."""
+        model = _offered(self._request.model, catalog.models)
+        voice = _offered(self._request.voice, catalog.voices_of(model))
+        self._wish = replace(self._wish, model=model, voice=voice)
+        missing = {
+            NOTE_MODEL: self._request.model is not None and model is None,
+            NOTE_VOICE: self._request.voice is not None and voice is None,
+        }
+        return tuple(note for note, is_missing in missing.items() if is_missing)
+
     async def _open(self) -> TalkLink:
         """Begin a session, and use it from now on."""
-        wanted = TalkRequest(
-            session_key=self._request.session_key,
-            voice=self._request.voice,
-            model=self._request.model,
-            language=self._request.language,
-            vad_threshold=self._request.turn_detection.threshold,
-            silence=self._silence,
-        )
-        session = await self._talk.session(wanted).__aenter__()
+        session = await self._talk.session(self._wish).__aenter__()
         consults = Consults(
             session,
             self._turns,
@@ -263,7 +285,14 @@ class GatewayBackend:
         )
 
 
-def _info(catalog: TalkCatalog) -> BackendInfo:
+def _offered(wanted: str | None, names: tuple[str, ...]) -> str | None:
+    """Return what is wanted as it is called, None when it is not offered; case does not matter."""
+    if wanted is None or not names:
+        return wanted
+    return next((name for name in names if name.lower() == wanted.lower()), None)
+
+
+def _info(catalog: TalkCatalog, notes: tuple[str, ...]) -> BackendInfo:
     provider = catalog.provider
     return BackendInfo(
         name=BackendName.GATEWAY,
@@ -274,4 +303,5 @@ def _info(catalog: TalkCatalog) -> BackendInfo:
             tool_control=provider is not None and provider.supports_tools,
             manual_turns=True,
         ),
+        notes=notes,
     )
