@@ -106,7 +106,7 @@ class Turn:
         self._microphone = _Microphone()
         self._speech_over = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._answer: SpokenAnswer | None = None
+        self._answer = SpokenAnswer(hass, settings.voice)
         self._text = ""
         self._is_assistant = False
         self._is_understood = False
@@ -137,8 +137,7 @@ class Turn:
         self._speech_over.set()
         self._microphone.end()
         self._stopping.set()
-        if self._answer is not None:
-            self._answer.stop()
+        self._answer.stop()
         self._events.drop_audio()
         self._end()
 
@@ -170,15 +169,16 @@ class Turn:
         self._end()
 
     async def _answer_what_is_said(self) -> None:
-        answer = self._answer = SpokenAnswer(self._hass, self._settings.voice)
-        speaking = asyncio.create_task(self._speak(answer))
+        # Nobody is asked anything whose answer could not be heard.
+        self._settings.voice.check(self._hass)
+        speaking = asyncio.create_task(self._speak())
         try:
             async with asyncio.timeout(TURN_LIMIT):
                 await self._run_pipeline()
-                answer.finish()
+                self._answer.finish()
                 await speaking
         finally:
-            answer.stop()
+            self._answer.stop()
             speaking.cancel()
             await asyncio.gather(speaking, return_exceptions=True)
 
@@ -211,8 +211,8 @@ class Turn:
             yield pcm
         self.end_of_speech()
 
-    async def _speak(self, answer: SpokenAnswer) -> None:
-        async with aclosing(answer.audio()) as pieces:
+    async def _speak(self) -> None:
+        async with aclosing(self._answer.audio()) as pieces:
             async for pcm in pieces:
                 self.sent += len(pcm) / (OUTPUT_RATE * SAMPLE_BYTES)
                 self.is_heard = self.is_stopped
@@ -251,18 +251,15 @@ class Turn:
             self._is_assistant = role == "assistant"
             if self._is_assistant and self._text and not self._text[-1].isspace():
                 self._say(" ")
+        if role == "tool_result":
+            name = delta["tool_name"]
+            self._tell(Activity(call_id=delta["tool_call_id"], summary=name, is_final=True))
         if not self._is_assistant:
-            self._on_tool_result(delta)
             return
         if text := delta.get("content"):
             self._say(text)
         for call in delta.get("tool_calls") or ():
             self._tell(Activity(call_id=call.id, summary=call.tool_name))
-
-    def _on_tool_result(self, delta: Mapping[str, Any]) -> None:
-        if call_id := delta.get("tool_call_id"):
-            summary = delta.get("tool_name") or ""
-            self._tell(Activity(call_id=call_id, summary=summary, is_final=True))
 
     def _on_answer(self, response: Mapping[str, Any]) -> None:
         """Say what was not said in pieces: an answer that came at once, or why there is none."""
@@ -273,18 +270,15 @@ class Turn:
         if text := self._text.strip():
             self._tell(Transcript(speaker=Speaker.ASSISTANT, text=text, is_final=True))
         self.has_answered = True
-        if self._answer is not None:
-            self._answer.finish()
+        self._answer.finish()
 
     def _say(self, text: str) -> None:
         self._text += text
         self._tell(Transcript(speaker=Speaker.ASSISTANT, text=text))
-        if self._answer is not None:
-            self._answer.say(text)
+        self._answer.say(text)
 
     def _fail(self) -> None:
-        if self.failure is None:
-            self.failure = BackendError(Reason.PIPELINE_ERROR, is_recoverable=True)
+        self.failure = BackendError(Reason.PIPELINE_ERROR, is_recoverable=True)
 
     def _end(self) -> None:
         self.is_over = True

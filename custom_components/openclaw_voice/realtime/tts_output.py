@@ -39,6 +39,9 @@ class Voice:
     engine: str
     language: str | None
     options: Mapping[str, Any]
+    is_flowing: bool = False
+    """Whether the engine takes a text while it still grows."""
+
     notes: tuple[str, ...] = ()
 
     def stream(self, hass: HomeAssistant) -> tts.ResultStream:
@@ -58,6 +61,16 @@ class Voice:
             }
         return tts.async_create_stream(hass, self.engine, self.language, options)
 
+    def check(self, hass: HomeAssistant) -> tts.ResultStream:
+        """Return a stream that is not used, which tells what the engine can do.
+
+        Raises:
+            HomeAssistantError: As `stream`.
+        """
+        stream = self.stream(hass)
+        stream.delete()
+        return stream
+
 
 def async_voice(hass: HomeAssistant, pipeline: Pipeline, wanted: str | None = None) -> Voice:
     """Return the voice of a pipeline, or the one that is wanted where its engine has it.
@@ -72,10 +85,10 @@ def async_voice(hass: HomeAssistant, pipeline: Pipeline, wanted: str | None = No
         options={} if pipeline.tts_voice is None else {tts.ATTR_VOICE: pipeline.tts_voice},
     )
     try:
-        stream = voice.stream(hass)
+        stream = voice.check(hass)
     except HomeAssistantError as error:
         raise BackendError("backend_start_failed") from error
-    stream.delete()
+    voice = replace(voice, is_flowing=stream.supports_streaming_input)
     if wanted is None:
         return voice
     instance = get_engine_instance(hass, engine)
@@ -93,15 +106,10 @@ class SpokenAnswer:
     """
 
     def __init__(self, hass: HomeAssistant, voice: Voice) -> None:
-        """Nothing to be said yet.
-
-        Raises:
-            HomeAssistantError: The engine is gone.
-        """
+        """Nothing to be said yet."""
         self._hass = hass
         self._voice = voice
-        self._is_flowing = _is_flowing(voice.stream(hass))
-        self._clauses = Clauses(is_flowing=self._is_flowing)
+        self._clauses = Clauses(is_flowing=voice.is_flowing)
         self._waiting: deque[str] = deque()
         self._begun: deque[_Speech] = deque()
         self._speaking: _Speech | None = None
@@ -123,7 +131,7 @@ class SpokenAnswer:
         if rest := self._clauses.rest():
             self._take(rest)
         self._is_complete = True
-        if self._is_flowing:
+        if self._voice.is_flowing:
             self._end_texts()
         self._news.set()
         if self._patience is not None:
@@ -157,37 +165,37 @@ class SpokenAnswer:
         finally:
             self.stop()
 
+    @property
+    def _speeches(self) -> list[_Speech]:
+        return [*([self._speaking] if self._speaking else []), *self._begun]
+
     def _take(self, piece: str) -> None:
-        speeches = [*([self._speaking] if self._speaking else []), *self._begun]
-        if self._is_flowing and speeches:
+        if self._voice.is_flowing and (speeches := self._speeches):
             speeches[-1].add(piece)
-        else:
+        elif piece.strip():
             self._waiting.append(piece)
             self._begin()
 
     def _begin(self) -> None:
         """Let the engine speak the next piece if nothing is ready after what plays now."""
-        if self._waiting and not self._begun and (piece := self._waiting.popleft()).strip():
+        if self._waiting and not self._begun:
             speech = _Speech(self._voice.stream(self._hass))
-            speech.add(piece)
-            if not self._is_flowing:
+            speech.add(self._waiting.popleft())
+            if not self._voice.is_flowing:
                 speech.end()
             self._begun.append(speech)
             self._news.set()
 
     def _end_texts(self) -> None:
-        for speech in [*([self._speaking] if self._speaking else []), *self._begun]:
+        for speech in self._speeches:
             speech.end()
 
     async def _next(self) -> _Speech | None:
         while not self._begun:
-            if self._waiting:
-                self._begin()
-            elif self._is_complete:
+            if self._is_complete:
                 return None
-            else:
-                self._news.clear()
-                await self._news.wait()
+            self._news.clear()
+            await self._news.wait()
         self._speaking = self._begun.popleft()
         self._begin()
         return self._speaking
@@ -199,7 +207,7 @@ class SpokenAnswer:
                 async for pcm in pieces:
                     yield pcm
         except WavError:
-            if speech.has_sounded or speech.is_converted:
+            if speech.is_converted:
                 raise
             self._hass.data.setdefault(_CONVERTED, set()).add(self._voice.engine)
             speech.restart(self._voice.stream(self._hass))
@@ -217,7 +225,6 @@ class SpokenAnswer:
                     continue
                 resampler = resampler or _resampler(reader.rate)
                 if pcm := resampler.process(pcm):
-                    speech.has_sounded = True
                     yield pcm
         finally:
             await pieces.aclose()
@@ -240,7 +247,6 @@ class _Speech:
 
     def __init__(self, stream: tts.ResultStream) -> None:
         """Nothing to be spoken yet."""
-        self.has_sounded = False
         self._text: list[str] = []
         self._is_complete = False
         self._begin(stream)
@@ -276,11 +282,6 @@ class _Speech:
 async def _until_none(pieces: asyncio.Queue[str | None]) -> AsyncGenerator[str]:
     while (piece := await pieces.get()) is not None:
         yield piece
-
-
-def _is_flowing(stream: tts.ResultStream) -> bool:
-    stream.delete()
-    return stream.supports_streaming_input
 
 
 def _resampler(rate: int) -> Resampler:

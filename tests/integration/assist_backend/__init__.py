@@ -1,0 +1,1 @@
+"""The realtime backend on Home Assistant's own speech engines."""
