@@ -278,8 +278,30 @@ async def test_a_call_that_is_withdrawn(talker: Talker, gateway: SmallGateway) -
     assert results(gateway) == []
 
 
+async def test_a_result_that_waits_is_not_said_after_an_interruption(
+    talker: Talker, gateway: SmallGateway
+) -> None:
+    """The model gets to know it all the same."""
+    line = gateway.talk.line
+    line.respond(Say(text="Let me see."))
+    await talker.told(TurnEnded)
+    call(line, question="MODEL:SAY The light is on.")
+    await talker.until(lambda: [each for each in talker.of(Activity) if each.is_final])
+
+    talker.backend.interrupt(0.1)
+    submitted = await gateway.wait_for_request("talk.session.submitToolResult")
+
+    assert submitted.params["result"] == {"result": "The light is on."}
+    assert submitted.params["options"] == {"suppressResponse": True}
+    assert talker.said(Speaker.ASSISTANT) == ["Let me see."]
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True], ids=["withdrawn", "interrupted"])
 async def test_a_call_that_is_withdrawn_before_it_is_asked(
-    talker: Talker, gateway: SmallGateway, monkeypatch: pytest.MonkeyPatch
+    talker: Talker,
+    gateway: SmallGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    is_interrupted: bool,
 ) -> None:
     """The agent is stopped as soon as it has begun."""
     go_on = asyncio.Event()
@@ -295,7 +317,10 @@ async def test_a_call_that_is_withdrawn_before_it_is_asked(
     activity = await talker.told(Activity)
     link = talker.backend._link
     assert link is not None
-    await link.consults.drop(activity.call_id)
+    if is_interrupted:
+        talker.backend.interrupt(0.0)
+    else:
+        await link.consults.drop(activity.call_id)
     go_on.set()
 
     await talker.told(ActivityCancelled)

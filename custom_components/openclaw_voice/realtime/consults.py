@@ -53,6 +53,9 @@ class _Consult:
     is_dropped: bool = False
     """The model does not wait for a result."""
 
+    is_muted: bool = False
+    """Nobody wants to hear the result."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
@@ -126,7 +129,8 @@ class Consults:
             # The result would cut off what the model is saying meanwhile.
             await self._speaker.wait_silent()
         if not consult.is_dropped:
-            await self._submit(call, outcome.result, is_spoken=outcome.is_spoken)
+            is_spoken = outcome.is_spoken and not consult.is_muted
+            await self._submit(call, outcome.result, is_spoken=is_spoken)
         else:
             self._emit(self._turns.close_call(call.call_id, is_answered=False))
         del self._consults[call.call_id]
@@ -152,6 +156,14 @@ class Consults:
             consult.ended.set()
             if consult.run_id is not None:
                 await self._abort(consult.run_id)
+
+    def mute(self) -> None:
+        """Note that nobody wants to hear what is being asked; what was not asked yet is not to be."""
+        for consult in self._consults.values():
+            consult.is_muted = True
+            if consult.run_id is None:
+                consult.is_dropped = True
+                consult.ended.set()
 
     async def abort(self) -> None:
         """Stop everything the agent does here."""

@@ -13,8 +13,8 @@ ROTATE_BEFORE: Final = 60.0
 END_TOLERANCE: Final = 10.0
 """Seconds by which the clocks of the two hosts may differ when a session has reached its end."""
 
-TRIES: Final = (0.0, 1.0, 4.0)
-"""Seconds before each attempt to get another session."""
+TRIES: Final = (0.0, 3.0, 10.0)
+"""Seconds before each attempt to get another session; a gateway that restarts takes some."""
 
 _REASONS: Final[dict[str, str]] = {
     TalkUnavailability.NOT_CONFIGURED: "no_backend",

@@ -86,6 +86,7 @@ class TalkLink:
 
     def cut_off(self, turn_id: str | None) -> None:
         """Stop the answer of a turn, and what the agent does for it."""
+        self.consults.mute()
         self._spawn(self._cut_off(turn_id))
 
     # tasks
