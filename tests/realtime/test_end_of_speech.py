@@ -94,7 +94,8 @@ def test_a_quiet_room_says_nothing_and_asks_no_detector() -> None:
         return made[-1]
 
     listener = EndOfSpeech(detector)
-    assert feed(listener, sound(60)) == []
+    uneven = [part for _ in range(50) for part in (sound(0.05), sound(0.05, 2 * QUIET))]
+    assert feed(listener, sound(60), *uneven) == []
     assert [each.frames for each in made] == [1]
     assert not listener.is_speaking
 

@@ -168,6 +168,18 @@ def test_clearing_takes_back_what_was_sent_and_what_waits() -> None:
     assert playback.heard(START + 9) == pytest.approx(0.1)
 
 
+def test_marks_of_what_was_taken_back_never_come() -> None:
+    """Neither of what was sent, nor of what waited."""
+    playback = make(max_ahead=0.4)
+    playback.push("a", audio(0.2), "sent")
+    playback.push("a", audio(2), "waiting")
+    playback.due(START)
+    playback.clear(START + 0.1)
+    playback.push("b", audio(0.1), "next")
+    playback.due(START + 0.1)
+    assert playback.marks(START + 9) == ("next",)
+
+
 def test_after_clearing_the_next_answer_plays_at_once() -> None:
     """What was taken back takes no time."""
     playback = make(max_ahead=0)
@@ -201,8 +213,8 @@ def test_clearing_after_the_last_audio_changes_nothing() -> None:
 def test_refused_turns_are_not_taken_any_more() -> None:
     """The model talks on until it hears that it was stopped."""
     playback = make()
-    playback.refuse("a")
-    playback.refuse("a")
+    for turn_id in ("a", *["c"] * 100):
+        playback.refuse(turn_id)
     assert not playback.push("a", audio(1))
     assert playback.push("b", audio(0.1))
     assert [chunk.turn_id for chunk in playback.due(START)] == ["b", "b", "b"]
@@ -278,6 +290,18 @@ def test_marks_of_dropped_audio_wait_for_what_was_sent_before_it() -> None:
     playback.due(START + 0.1)
     assert playback.marks(START + 0.15) == ("cut",)
     assert playback.marks(START + 0.2) == ("kept",)
+
+
+def test_marks_of_several_dropped_pieces_wait_alike() -> None:
+    """None of them comes before what was sent earlier."""
+    playback = make(max_ahead=0, bound=0.1)
+    playback.push("a", audio(0.1), "sent")
+    playback.due(START)
+    for mark in ("first", "second"):
+        playback.push("a", audio(0.05), mark)
+    playback.push("a", audio(0.1))
+    assert playback.marks(START + 0.09) == ()
+    assert playback.marks(START + 0.1) == ("sent", "first", "second")
 
 
 @pytest.mark.parametrize("piece", [audio(0.01), b""], ids=["dropped", "empty"])
