@@ -89,6 +89,7 @@ class Satellite:
         self._awaits_audio = False
         self._loud_at: float | None = None
         self._interrupted_at: float | None = None
+        self._heard_until_cut = 0.0
         self._quiet_until = 0.0
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "session.ready": self._on_ready,
@@ -130,7 +131,7 @@ class Satellite:
 
     def interrupt(self) -> None:
         """Stop the answer: first here, then there."""
-        self._speaker.clear()
+        self._heard_until_cut = self._speaker.clear()
         self._interrupted_at = self._clock()
         self._tell({"type": "response.cancel"})
 
@@ -242,6 +243,8 @@ class Satellite:
 
     def _on_clear(self, event: dict[str, Any]) -> None:
         heard = self._speaker.clear()
+        if self._interrupted_at is not None:
+            heard = self._heard_until_cut
         self._screen.note(f"silence ({event['reason']}) after {heard:.1f} s")
         if self._interrupted_at is not None:
             self._turn.clear_ms = round((self._clock() - self._interrupted_at) * 1000, 1)

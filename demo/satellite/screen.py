@@ -15,6 +15,9 @@ class Screen:
         self._speaker: str | None = None
         """Whose words the open line has."""
 
+        self._shown = set[str]()
+        """Who has said something that is shown, and is not complete."""
+
         self._state = ""
 
     def state(self, state: str) -> None:
@@ -34,12 +37,14 @@ class Screen:
             self._end_line()
             self._write(f"{NAMES.get(speaker, speaker)}: ")
             self._speaker = speaker
+        self._shown.add(speaker)
         self._write(text)
 
     def sentence(self, speaker: str, text: str) -> None:
         """Show all words of somebody, unless they are there already."""
-        if speaker != self._speaker:
+        if speaker not in self._shown:
             self.words(speaker, text)
+        self._shown.discard(speaker)
         self._end_line()
 
     def _end_line(self) -> None:
