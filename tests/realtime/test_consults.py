@@ -331,16 +331,14 @@ async def test_a_yes_confirms(talker: Talker, gateway: SmallGateway) -> None:
     """The next question carries what was asked for, if the user has clearly said yes."""
     mind = gateway.talk.brain.mind
     line = gateway.talk.line
-    for words in ("Yes.", "Maybe later."):
+    for number, words in ((1, "Yes."), (3, "Maybe later.")):
         call(line, question="MODEL:SAY VOICE_CONFIRMATION_REQUIRED:abc-1")
-        done = len(gateway.received("talk.session.submitToolResult"))
-        await gateway.wait_for_request("talk.session.submitToolResult", number=done + 1)
+        await talker.told(TurnEnded, number)
         talker.backend.drained()
         mind.expect(words)
         mind.teach(words, Consult(question="MODEL:SAY Done."))
-        before = len(gateway.received("talk.session.submitToolResult"))
         talker.speak()
-        await gateway.wait_for_request("talk.session.submitToolResult", number=before + 1)
+        await talker.told(TurnEnded, number + 1)
         talker.backend.drained()
 
     confirmed = [
