@@ -91,6 +91,9 @@ class RealtimeSession:
         self.unknown_events = 0
         """Events of a newer satellite, which were ignored."""
 
+        self.summary: SessionSummary | None = None
+        """How it was; None until it has ended."""
+
         self.state = SessionState.IDLE
         self._start_backend = start_backend
         self._channel = channel
@@ -245,7 +248,7 @@ class RealtimeSession:
             await self._ended.wait()
         finally:
             self.end(Reason.STOPPED)
-            summary = self._say_goodbye()
+            summary = self.summary = self._say_goodbye()
             self._announcer.close()
             await self._tasks.stop()
             await self._close_backend()

@@ -1,0 +1,297 @@
+"""The WebSocket that satellites connect to: who they are, what they may, and its end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+import logging
+from typing import Final
+import uuid
+
+from aiohttp import WSMessage, WSMsgType, hdrs, web
+from homeassistant.auth.models import User
+from homeassistant.components.http.auth import SIGN_QUERY_PARAM
+from homeassistant.components.http.auth_util import async_user_not_allowed_do_auth
+from homeassistant.components.http.ban import process_success_login, process_wrong_login
+from homeassistant.components.http.const import KEY_HASS_REFRESH_TOKEN_ID, KEY_HASS_USER
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.http import KEY_AUTHENTICATED, KEY_HASS, HomeAssistantView
+
+from . import server_events
+from .client_events import ClientEvent
+from .client_messages import parse
+from .hub import Hub, SessionInfo, TooManyError
+from .protocol import (
+    FIRST_MESSAGE_LIMIT,
+    MAX_MESSAGE,
+    MAX_PROBLEMS,
+    PING_INTERVAL,
+    ProtocolProblem,
+    Reason,
+)
+from .session import RealtimeSession, SessionHooks, StartBackend
+from .session_config import SessionConfig, Transport
+from .socket_channel import SocketChannel
+
+URL: Final = "/api/openclaw_voice/realtime"
+
+_CLOSE_LIMIT: Final = 3.0
+"""Seconds a satellite may take to say goodbye."""
+
+_LOGGER = logging.getLogger(__name__)
+
+type RealtimeHub = Hub[RealtimeSession]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a satellite gets: whose session it is, and what answers in it."""
+
+    info: SessionInfo
+    start_backend: StartBackend
+    ask_gently: Callable[[RealtimeSession], Awaitable[None]] | None = None
+
+
+type Prepare = Callable[[str, SessionConfig, User], Awaitable[Prepared]]
+"""Finds out what a satellite gets: session id, configuration, user. Raises ProtocolProblem."""
+
+
+class RealtimeView(HomeAssistantView):
+    """Serves satellites. It outlives config entries."""
+
+    url = URL
+    name = "api:openclaw_voice:realtime"
+    requires_auth = False
+    """A token may come with the first message."""
+
+    def __init__(self, hub: RealtimeHub, prepare: Prepare) -> None:
+        """Serve those that `prepare` has something for."""
+        self._hub = hub
+        self._prepare = prepare
+        self._sockets: set[SatelliteSocket] = set()
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """Serve one satellite until its session ends."""
+        if _has_failed(request):
+            # Home Assistant counts it as a failed login.
+            raise web.HTTPUnauthorized
+        try:
+            self._hub.open_socket()
+        except TooManyError as err:
+            raise web.HTTPServiceUnavailable from err
+        socket = SatelliteSocket(request, self._hub, self._prepare)
+        self._sockets.add(socket)
+        try:
+            return await socket.serve()
+        finally:
+            self._sockets.discard(socket)
+            self._hub.close_socket()
+
+    async def async_close(self, reason: Reason) -> None:
+        """End all sessions, and hang up on those that have none yet."""
+        for socket in tuple(self._sockets):
+            socket.end(reason)
+        await self._hub.close(reason)
+
+
+class SatelliteSocket:
+    """One socket, from the upgrade to its end."""
+
+    def __init__(self, request: web.Request, hub: RealtimeHub, prepare: Prepare) -> None:
+        """Nothing is read before `serve`."""
+        self._request = request
+        self._hass: HomeAssistant = request.app[KEY_HASS]
+        self._hub = hub
+        self._prepare = prepare
+        self._socket = web.WebSocketResponse(
+            heartbeat=PING_INTERVAL,
+            compress=False,
+            # What is a little too large is refused with a reason.
+            max_msg_size=2 * MAX_MESSAGE,
+            timeout=_CLOSE_LIMIT,
+        )
+        self._channel = SocketChannel(self._socket, self._on_slow)
+        self._session: RealtimeSession | None = None
+        self._reason: Reason | None = None
+        self._problems = 0
+        self._user: User | None = request.get(KEY_HASS_USER)
+        self._token_id: str | None = request.get(KEY_HASS_REFRESH_TOKEN_ID)
+
+    async def serve(self) -> web.WebSocketResponse:
+        """Read until the socket is closed."""
+        await self._socket.prepare(self._request)
+        writer = self._hass.async_create_background_task(self._channel.run(), "realtime writer")
+        try:
+            await self._meet()
+        finally:
+            self._channel.close(self._reason or Reason.DISCONNECTED)
+            await self._say_goodbye(writer)
+        return self._socket
+
+    async def _say_goodbye(self, writer: asyncio.Task[None]) -> None:
+        """Let the rest be written, and wait for the satellite's goodbye, within limits."""
+        try:
+            async with asyncio.timeout(_CLOSE_LIMIT * 2):
+                # Somebody has to read while a socket is being closed, or its heartbeat goes on.
+                while not self._socket.closed:
+                    await self._socket.receive()
+                await asyncio.wait({writer})
+        except TimeoutError:
+            _LOGGER.debug("A satellite did not say goodbye")
+        finally:
+            writer.cancel()
+
+    def end(self, reason: Reason) -> None:
+        """End the session, or the socket that has none yet."""
+        self._reason = self._reason or reason
+        if self._session is not None:
+            self._session.end(reason)
+        else:
+            self._channel.send(server_events.error(reason, is_recoverable=False))
+            self._channel.close(reason)
+
+    async def _meet(self) -> None:
+        """Take the first message, and have its session."""
+        unsubscribe = self._follow_token()
+        try:
+            config = await self._first_message()
+            if config is None:
+                return
+            user = self._user
+            if user is None:
+                user = await self._log_in(config)
+                unsubscribe = self._follow_token()
+            self._channel.use(config.audio)
+            prepared = await self._prepare(str(uuid.uuid4()), config, user)
+            await self._have(config, prepared)
+        except ProtocolProblem as problem:
+            self.end(problem.reason)
+        except TooManyError:
+            self.end(Reason.TOO_MANY_SESSIONS)
+        finally:
+            unsubscribe()
+
+    async def _first_message(self) -> SessionConfig | None:
+        """Wait for the configuration; None when the socket is closed before."""
+        try:
+            async with asyncio.timeout(FIRST_MESSAGE_LIMIT):
+                while (event := await self._receive(Transport.JSON)) is not None:
+                    if isinstance(event, SessionConfig):
+                        return event
+                    self._tell(ProtocolProblem(Reason.CONFIG_REQUIRED))
+        except TimeoutError:
+            raise ProtocolProblem(Reason.CONFIG_TIMEOUT) from None
+        return None
+
+    async def _log_in(self, config: SessionConfig) -> User:
+        """Check the token of the first message.
+
+        Raises:
+            ProtocolProblem: There is none, it is wrong, or its user may not come in here.
+        """
+        token = config.api_key and self._hass.auth.async_validate_access_token(config.api_key)
+        if not token or async_user_not_allowed_do_auth(self._hass, token.user, self._request):
+            await process_wrong_login(self._request)
+            raise ProtocolProblem(Reason.AUTH_FAILED)
+        process_success_login(self._request)
+        self._token_id = token.id
+        return token.user
+
+    def _follow_token(self) -> Callable[[], None]:
+        """End when the token is revoked; return what ends that."""
+        if self._token_id is None:
+            return lambda: None
+        return self._hass.auth.async_register_revoke_token_callback(
+            self._token_id, lambda: self.end(Reason.TOKEN_REVOKED)
+        )
+
+    async def _have(self, config: SessionConfig, prepared: Prepared) -> None:
+        """Have a session until it or the socket ends."""
+        if self._reason is not None:
+            return
+        client = prepared.info.satellite_id or prepared.info.user_id or ""
+        session = RealtimeSession(
+            prepared.info,
+            config,
+            prepared.start_backend,
+            self._channel,
+            clock=self._hass.loop.time,
+            hooks=SessionHooks(
+                on_change=self._hub.changed,
+                take_text=lambda: self._hub.take_text(client, self._hass.loop.time()),
+                ask_gently=prepared.ask_gently,
+            ),
+        )
+        self._hub.add(session)
+        self._session = session
+        # Of its own: a request is cancelled when its connection is lost.
+        running = self._hass.async_create_background_task(
+            self._run(session), f"realtime session {session.info.session_id}"
+        )
+        try:
+            await self._read(session, config.audio.transport)
+        finally:
+            session.end(self._reason or Reason.DISCONNECTED)
+            await asyncio.wait({running})
+
+    async def _run(self, session: RealtimeSession) -> None:
+        """Run a session, and let it go when it is over."""
+        try:
+            await session.run()
+        finally:
+            if session.summary is not None:
+                self._hub.remove(session, session.summary)
+
+    async def _read(self, session: RealtimeSession, transport: Transport) -> None:
+        """Pass on what the satellite sends."""
+        while (event := await self._receive(transport)) is not None:
+            self._problems = 0
+            session.receive(event)
+
+    async def _receive(self, transport: Transport) -> ClientEvent | None:
+        """Return the next event that can be taken, None when the socket is closed."""
+        while True:
+            message = await self._socket.receive()
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                self._note_end(message)
+                return None
+            try:
+                event = parse(message.data, transport)
+            except ProtocolProblem as problem:
+                self._tell(problem)
+                continue
+            return event
+
+    def _tell(self, problem: ProtocolProblem) -> None:
+        """Refuse a message; too many in a row end it all."""
+        if not problem.is_recoverable:
+            self.end(problem.reason)
+            return
+        self._problems += 1
+        self._channel.send(
+            server_events.error(
+                problem.reason, message=str(problem), is_recoverable=problem.is_recoverable
+            )
+        )
+        if self._problems >= MAX_PROBLEMS:
+            self.end(Reason.TOO_MANY_PROBLEMS)
+
+    def _note_end(self, message: WSMessage) -> None:
+        """Tell a message that was much too large from hanging up."""
+        if message.type is WSMsgType.ERROR and self._socket.close_code == 1009:
+            self._reason = self._reason or Reason.MESSAGE_TOO_LARGE
+
+    def _on_slow(self) -> None:
+        """Cut off a satellite that does not read: there is no other way to reach it."""
+        if self._session is not None:
+            self._session.end(Reason.SLOW_CONSUMER)
+        self._reason = self._reason or Reason.SLOW_CONSUMER
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+
+def _has_failed(request: web.Request) -> bool:
+    """Tell whether a request has tried to authenticate, in vain."""
+    if request[KEY_AUTHENTICATED]:
+        return False
+    bearer = request.headers.get(hdrs.AUTHORIZATION, "").startswith("Bearer ")
+    return bearer or SIGN_QUERY_PARAM in request.query

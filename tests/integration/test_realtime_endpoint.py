@@ -1,0 +1,414 @@
+"""The WebSocket of satellites, on real sockets, with scripted backends."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+from unittest.mock import patch
+
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from homeassistant.auth.models import User
+from homeassistant.components.http.auth import async_sign_path
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.openclaw_voice.realtime import endpoint, socket_channel
+from custom_components.openclaw_voice.realtime.backend import (
+    Backend,
+    BackendError,
+    BackendEvent,
+    BackendInfo,
+    OutputAudio,
+    ResponseStarted,
+    SpeechEnded,
+    TurnStarted,
+)
+from custom_components.openclaw_voice.realtime.endpoint import URL, Prepared, RealtimeHub
+from custom_components.openclaw_voice.realtime.hub import Hub, SessionInfo
+from custom_components.openclaw_voice.realtime.protocol import ProtocolProblem, Reason
+from custom_components.openclaw_voice.realtime.session_config import SessionConfig
+from tests.realtime.scripted import ScriptedBackend
+
+LIMIT: Final = 5.0
+SPEECH: Final = bytes(640)
+
+
+class World:
+    """Home Assistant with the endpoint, and the backends it made."""
+
+    def __init__(self, hass: HomeAssistant, client: ClientSessionGenerator, token: str) -> None:
+        """Serve anybody who may come in."""
+        self.hass = hass
+        self.hub: RealtimeHub = Hub(replaced=Reason.REPLACED)
+        self.view = endpoint.RealtimeView(self.hub, self._prepare)
+        self.backends: list[ScriptedBackend] = []
+        self.users: list[User] = []
+        self.refusal: Reason | None = None
+        self.token = token
+        self._client = client
+
+    async def _prepare(self, session_id: str, config: SessionConfig, user: User) -> Prepared:
+        if self.refusal:
+            raise ProtocolProblem(self.refusal)
+        backend = ScriptedBackend()
+        self.users.append(user)
+
+        async def start() -> tuple[Backend, BackendInfo]:
+            self.backends.append(backend)
+            return backend, await backend.start()
+
+        info = SessionInfo(
+            session_id=session_id,
+            entry_id="e",
+            agent_id="main",
+            agent_name="Main",
+            satellite_id=config.satellite_id,
+            user_id=user.id,
+        )
+        return Prepared(info=info, start_backend=start)
+
+    @asynccontextmanager
+    async def connected(
+        self, *, path: str = URL, bearer: str | None = None
+    ) -> AsyncGenerator[ClientWebSocketResponse]:
+        """Connect without saying anything; with the token of the test unless told otherwise."""
+        client = await self._client()
+        token = self.token if bearer is None else bearer
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        async with client.ws_connect(path, headers=headers) as socket:
+            yield socket
+
+    @asynccontextmanager
+    async def session(self, **config: Any) -> AsyncGenerator[ClientWebSocketResponse]:  # noqa: ANN401
+        """Have a session, until the block ends."""
+        async with self.connected() as socket:
+            await configure(socket, **config)
+            assert (await told(socket))["type"] == "session.ready"
+            yield socket
+
+
+async def configure(socket: ClientWebSocketResponse, **config: Any) -> None:  # noqa: ANN401
+    """Send the first message."""
+    await socket.send_json({"type": "session.config"} | config)
+
+
+async def told(socket: ClientWebSocketResponse) -> dict[str, Any]:
+    """Return the next event."""
+    message: dict[str, Any] = await socket.receive_json(timeout=LIMIT)
+    return message
+
+
+async def until_closed(socket: ClientWebSocketResponse) -> tuple[list[dict[str, Any]], int]:
+    """Return all events until the socket is closed, and the code."""
+    events = []
+    async with asyncio.timeout(LIMIT):
+        while (message := await socket.receive()).type is WSMsgType.TEXT:
+            events.append(message.json())
+    assert socket.close_code is not None
+    return events, socket.close_code
+
+
+@pytest.fixture
+async def world(
+    hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator, hass_access_token: str
+) -> AsyncGenerator[World]:
+    """Return the endpoint; nothing of a session may be left when a test ends."""
+    assert await async_setup_component(hass, "http", {})
+    made = World(hass, hass_client_no_auth, hass_access_token)
+    hass.http.register_view(made.view)
+    yield made
+    await made.view.async_close(Reason.STOPPED)
+    async with asyncio.timeout(LIMIT):
+        for backend in made.backends:
+            await backend.is_closed.wait()
+    assert not made.hub.sessions
+
+
+async def test_a_satellite_talks(world: World, hass_admin_user: User) -> None:
+    """With binary audio both ways."""
+    audio = {"sampleRate": 16000, "transport": "binary", "maxAheadMs": 0}
+    async with world.session(audio=audio, satelliteId="kitchen") as socket:
+        await socket.send_bytes(SPEECH)
+        backend = world.backends[0]
+        backend.tell(
+            TurnStarted(turn_id="t"),
+            SpeechEnded(turn_id="t"),
+            ResponseStarted(turn_id="t"),
+            OutputAudio(turn_id="t", pcm=SPEECH),
+        )
+        assert (await told(socket))["type"] == "turn.started"
+        assert (await told(socket))["type"] == "response.started"
+        assert await socket.receive_bytes(timeout=LIMIT) == SPEECH
+        assert backend.heard == SPEECH
+        session = world.hub.session_of("kitchen")
+        assert session is not None
+        await socket.send_json({"type": "session.end"})
+        events, code = await until_closed(socket)
+    assert (events[-1]["type"], events[-1]["reason"], code) == (
+        "session.ended",
+        "client_ended",
+        1000,
+    )
+    assert world.users == [hass_admin_user]
+
+
+async def test_a_satellite_may_speak_json(world: World) -> None:
+    """As clients of the old endpoint do, with their token in the first message."""
+    async with world.connected(bearer="") as socket:
+        await configure(socket, apiKey=world.token, audio={"maxAheadMs": 0})
+        assert (await told(socket))["type"] == "session.ready"
+        world.backends[0].tell(OutputAudio(turn_id="t", pcm=bytes(3200)))
+        assert (await told(socket))["type"] == "audio.delta"
+
+
+async def test_a_signed_path_lets_in(world: World) -> None:
+    """A browser cannot send a header."""
+    refresh = world.hass.auth.async_validate_access_token(world.token)
+    assert refresh is not None
+    path = async_sign_path(world.hass, URL, timedelta(seconds=30), refresh_token_id=refresh.id)
+    async with world.connected(path=path, bearer="") as socket:
+        await configure(socket)
+        assert (await told(socket))["type"] == "session.ready"
+    assert world.users == [refresh.user]
+
+
+@pytest.mark.parametrize(("path", "bearer"), [(URL, "wrong"), (f"{URL}?authSig=wrong", "")])
+async def test_a_wrong_token_is_refused_before_the_upgrade(
+    world: World, path: str, bearer: str
+) -> None:
+    """Home Assistant counts it for its ban."""
+    with (
+        patch("homeassistant.components.http.ban.process_wrong_login") as counted,
+        pytest.raises(WSServerHandshakeError) as refused,
+    ):
+        async with world.connected(path=path, bearer=bearer):
+            pass
+    assert refused.value.status == 401
+    assert counted.await_count == 1
+
+
+@pytest.mark.parametrize("config", [{}, {"apiKey": "wrong"}])
+async def test_a_wrong_token_in_the_first_message_is_refused(
+    world: World, config: dict[str, Any]
+) -> None:
+    """It counts, too."""
+    with patch.object(endpoint, "process_wrong_login") as counted:
+        async with world.connected(bearer="") as socket:
+            await configure(socket, **config)
+            events, code = await until_closed(socket)
+    assert ([event["reason"] for event in events], code) == (["auth_failed"], 1008)
+    assert counted.await_count == 1
+
+
+async def test_an_inactive_user_is_refused(world: World, hass_admin_user: User) -> None:
+    """Although the token is right."""
+    hass_admin_user.is_active = False
+    async with world.connected(bearer="") as socket:
+        await configure(socket, apiKey=world.token)
+        events, code = await until_closed(socket)
+    assert ([event["reason"] for event in events], code) == (["auth_failed"], 1008)
+
+
+@pytest.mark.parametrize("bearer", [None, ""])
+async def test_a_revoked_token_ends_the_session(world: World, bearer: str | None) -> None:
+    """At once, however it came."""
+    refresh = world.hass.auth.async_validate_access_token(world.token)
+    assert refresh is not None
+    async with world.connected(bearer=bearer) as socket:
+        await configure(socket, **({} if bearer is None else {"apiKey": world.token}))
+        assert (await told(socket))["type"] == "session.ready"
+        world.hass.auth.async_remove_refresh_token(refresh)
+        events, code = await until_closed(socket)
+    assert ([event["reason"] for event in events], code) == (["token_revoked"] * 2, 1008)
+
+
+async def test_the_first_message_has_to_come_in_time(world: World) -> None:
+    """Others do not prolong that."""
+    with patch.object(endpoint, "FIRST_MESSAGE_LIMIT", 0.05):
+        async with world.connected() as socket:
+            await socket.send_json({"type": "audio.commit"})
+            events, code = await until_closed(socket)
+    assert [event["reason"] for event in events] == ["config_required", "config_timeout"]
+    assert code == 4408
+
+
+@pytest.mark.parametrize("message", ["no json", "[]", "{}", '{"type": "audio.commit"}'])
+async def test_too_many_messages_in_a_row_that_cannot_be_taken_end_it(
+    world: World, message: str
+) -> None:
+    """Also before there is a session."""
+    async with world.connected() as socket:
+        for _ in range(3):
+            await socket.send_str(message)
+        events, code = await until_closed(socket)
+    assert len(events) == 4
+    assert events[-1]["reason"] == "too_many_problems"
+    assert code == 1008
+
+
+async def test_mistakes_are_survived(world: World) -> None:
+    """As long as good messages come between them."""
+    async with world.session(audio={"transport": "binary"}) as socket:
+        for _ in range(3):
+            await socket.send_str("{")
+            await socket.send_json({"type": "from.the.future"})
+            assert (await told(socket))["reason"] == "invalid_event"
+        await socket.send_json({"type": "session.config"})
+        assert (await told(socket))["reason"] == "already_configured"
+        await socket.send_json({"type": "frame.append", "data": "AAAA"})
+        assert (await told(socket))["reason"] == "unsupported_frame"
+        await socket.send_bytes(b"\1")
+        await socket.send_bytes(b"")
+        await socket.send_json({"type": "session.end"})
+        _, code = await until_closed(socket)
+    assert code == 1000
+
+
+@pytest.mark.parametrize("size", [128 * 1024 + 1, 256 * 1024 + 1])
+async def test_a_message_that_is_too_large_ends_the_session(world: World, size: int) -> None:
+    """With the right close code, however large it is."""
+    async with world.session() as socket:
+        await socket.send_str(" " * size)
+        _, code = await until_closed(socket)
+    assert code == 1009
+
+
+async def test_a_newer_session_replaces_the_older(world: World) -> None:
+    """A satellite that has restarted is not locked out."""
+    kitchen = {"satelliteId": "kitchen"}
+    async with world.session(**kitchen) as old, world.session(**kitchen):
+        events, code = await until_closed(old)
+        assert len(world.backends) == 2
+    assert ([event["reason"] for event in events], code) == (["replaced"] * 2, 4409)
+
+
+async def test_there_may_be_too_many_sessions(world: World) -> None:
+    """One more is refused."""
+    with patch("custom_components.openclaw_voice.realtime.hub.MAX_SESSIONS", 1):
+        async with world.session(), world.connected() as socket:
+            await configure(socket)
+            events, code = await until_closed(socket)
+    assert ([event["reason"] for event in events], code) == (["too_many_sessions"], 1013)
+
+
+async def test_there_may_be_too_many_sockets(world: World) -> None:
+    """Also of those that say nothing."""
+    with patch("custom_components.openclaw_voice.realtime.hub.MAX_SOCKETS", 1):
+        async with world.connected():
+            with pytest.raises(WSServerHandshakeError) as refused:
+                async with world.connected():
+                    pass
+    assert refused.value.status == 503
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [(Reason.NO_AGENT, 1008), (Reason.AGENT_UNREACHABLE, 1008)]
+)
+async def test_nobody_may_be_there_to_answer(world: World, reason: Reason, code: int) -> None:
+    """Then there is no session."""
+    world.refusal = reason
+    async with world.connected() as socket:
+        await configure(socket)
+        events, closed = await until_closed(socket)
+    assert ([event["reason"] for event in events], closed) == ([reason], code)
+
+
+async def test_texts_are_limited(world: World) -> None:
+    """Also over several sessions of a satellite."""
+    for count in (20, 11):
+        async with world.session(satelliteId="kitchen") as socket:
+            for _ in range(count):
+                await socket.send_json({"type": "steer", "text": "faster"})
+            events = [await told(socket) for _ in range(count)]
+    assert [event for event in events if event["type"] == "error"] == [
+        {
+            "type": "error",
+            "message": "too many texts in a minute",
+            "code": 429,
+            "reason": "rate_limited",
+            "recoverable": True,
+        }
+    ]
+
+
+@pytest.mark.parametrize("told_first", [0, 1, 2, 3])
+@pytest.mark.parametrize("fault", ["hang up", "unload", "stop", "gateway", "revoke"])
+async def test_nothing_is_left_behind(world: World, fault: str, told_first: int) -> None:
+    """Whatever happens in whatever state; the fixture checks it."""
+    script: list[BackendEvent] = [
+        TurnStarted(turn_id="t"),
+        SpeechEnded(turn_id="t"),
+        OutputAudio(turn_id="t", pcm=bytes(32_000)),
+    ]
+    codes = {"unload": 1001, "stop": 1001, "gateway": 1013, "revoke": 1008}
+    refresh = world.hass.auth.async_validate_access_token(world.token)
+    assert refresh is not None
+    async with world.session(audio={"transport": "binary"}, satelliteId="k") as socket:
+        backend = world.backends[0]
+        backend.tell(*script[:told_first])
+        match fault:
+            case "hang up":
+                await socket.close()
+            case "unload":
+                await world.hub.close(Reason.UNLOADED, entry_id="e")
+            case "stop":
+                await world.view.async_close(Reason.STOPPED)
+            case "gateway":
+                backend.tell(BackendError(Reason.GATEWAY_LOST))
+            case "revoke":
+                world.hass.auth.async_remove_refresh_token(refresh)
+        async with asyncio.timeout(LIMIT):
+            await backend.is_closed.wait()
+        if fault in codes:
+            async with asyncio.timeout(LIMIT):
+                while (await socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    pass
+            assert socket.close_code == codes[fault]
+
+
+async def test_a_socket_without_a_session_is_closed_too(world: World) -> None:
+    """Home Assistant stops."""
+    async with world.connected() as socket:
+        await world.view.async_close(Reason.STOPPED)
+        events, code = await until_closed(socket)
+    assert code == 1001
+    assert [event["reason"] for event in events] == ["stopped"]
+
+
+async def test_a_satellite_that_does_not_read_is_cut_off(world: World) -> None:
+    """It cannot be told why; its session ends all the same."""
+    with patch.object(socket_channel, "SLOW_LIMIT", 0.1):
+        async with world.session(audio={"maxAheadMs": 0, "sampleRate": 48000}, satelliteId="k"):
+            backend = world.backends[0]
+            session = world.hub.session_of("k")
+            assert session is not None
+            for number in range(40):
+                backend.tell(OutputAudio(turn_id=str(number), pcm=bytes(320_000)))
+            async with asyncio.timeout(LIMIT):
+                await backend.is_closed.wait()
+
+
+async def test_too_many_events_that_wait_cut_a_satellite_off(world: World) -> None:
+    """Events are never dropped, so this is the other bound."""
+    with patch.object(socket_channel, "MAX_EVENTS", 5):
+        async with world.session():
+            for number in range(10):
+                world.backends[0].tell(TurnStarted(turn_id=str(number)))
+            async with asyncio.timeout(LIMIT):
+                await world.backends[0].is_closed.wait()
+
+
+async def test_audio_that_is_too_much_is_dropped_and_counted(world: World) -> None:
+    """Events pass."""
+    async with world.session(audio={"transport": "binary", "sampleRate": 16000}) as socket:
+        session = world.hub.sessions[0]
+        with patch.object(socket_channel, "MAX_AUDIO", 0.0):
+            session._channel.use(session.config.audio)  # type: ignore[attr-defined]
+        world.backends[0].tell(
+            OutputAudio(turn_id="t", pcm=SPEECH), TurnStarted(turn_id="u", interrupts=True)
+        )
+        assert (await told(socket))["type"] == "audio.clear"
+        assert session._channel.dropped == pytest.approx(0.02)
