@@ -29,6 +29,8 @@ class SessionTasks:
         task = asyncio.create_task(self._guard(work), name=self._name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # One that is cancelled before its first step has not begun with it.
+        task.add_done_callback(lambda _: work.close())
         return True
 
     async def stop(self) -> None:
