@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
-from custom_components.openclaw_voice.realtime import server_events as say
+from custom_components.openclaw_voice.realtime import announcing, server_events as say
 from custom_components.openclaw_voice.realtime.backend import (
     Activity,
     ActivityCancelled,
@@ -61,6 +62,7 @@ from custom_components.openclaw_voice.realtime.session_config import (
     SessionMode,
 )
 from custom_components.openclaw_voice.realtime.session_state import SessionState
+from custom_components.openclaw_voice.realtime.session_tasks import MAX_TASKS
 from custom_components.openclaw_voice.realtime.summary import SessionSummary
 
 from .scripted import WAIT_LIMIT, ListChannel, ScriptedBackend
@@ -570,3 +572,33 @@ async def test_a_session_that_is_cancelled_closes_what_it_opened() -> None:
         await task
     assert bench.backend.is_closed.is_set()
     assert bench.channel.reason is Reason.STOPPED
+
+
+async def test_an_announcement_is_waited_for_within_a_limit() -> None:
+    """The clock stands still, so nothing is ever heard."""
+    bench = Bench()
+    bench.now = 1.0
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        with patch.object(announcing, "HEARD_LIMIT", 0.01):
+            assert not await bench.session.announce("Dinner", bytes(320), 16_000)
+        assert bench.is_in(SessionState.IDLE)
+
+
+async def test_an_answer_is_resampled_to_its_end() -> None:
+    """The rest in the filter is part of it."""
+    bench = Bench(audio=AudioConfig(sample_rate=24_000, max_ahead=0.0))
+    async with bench.running():
+        bench.backend.tell(*turn())
+        await bench.channel.until(say.TurnEnded)
+    assert len(bench.channel.pcm) == 48_000
+
+
+async def test_too_much_at_once_is_refused() -> None:
+    """A session has so many tasks, and no more."""
+    bench = Bench()
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        for _ in range(MAX_TASKS):
+            bench.session.receive(Steer("faster"))
+        assert bench.channel.last(say.Error).reason is Reason.RATE_LIMITED
