@@ -145,9 +145,8 @@ class RealtimeSession:
     def interrupt(self) -> None:
         """Stop the answer, or the announcement."""
         cleared = self._output.clear(refuse=True)
-        self._channel.send(
-            server_events.AudioClear(turn_id=cleared.turn_id, reason="response_cancelled")
-        )
+        reason = "response_cancelled"
+        self._channel.send(server_events.AudioClear(turn_id=cleared.turn_id, reason=reason))
         self._reader.cut(cleared)
         if not self._announcer.cancel() and self._backend is not None:
             self._backend.interrupt(cleared.heard)
@@ -305,8 +304,7 @@ class RealtimeSession:
     def _waits_for(self) -> tuple[float | None, Callable[[], Awaitable[None]]]:
         """Return how many seconds may pass in this state, and what is done then."""
         if self.state is SessionState.THINKING:
-            is_patient = bool(self._reader.activities)
-            return None if is_patient else self._limits.answer, self._give_up_answer
+            return None if self._reader.activities else self._limits.answer, self._give_up_answer
         if self.state is SessionState.SPEAKING:
             return None, self._end_silence
         limit = self._limits.question if self._was_asked else self._limits.silence
@@ -366,14 +364,13 @@ class RealtimeSession:
         summary = self._summary(reason)
         if RULES[reason].code is not None:
             self._channel.send(server_events.error(reason, is_recoverable=False))
-        total = summary.tokens.get("total_tokens")
         self._channel.send(
             server_events.SessionEnded(
                 reason=reason,
                 duration=summary.seconds,
                 turn_count=summary.turns,
                 summary=RULES[reason].message,
-                tokens=total,
+                tokens=summary.tokens.get("total_tokens"),
                 mean_first_audio=summary.latency.mean_first_audio,
             )
         )
