@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import signal
 import socket
 import threading
+from typing import Any
 
 import pytest
 import pytest_socket
@@ -109,15 +110,21 @@ def model_server(loop_thread: LoopThread) -> Generator[ModelServer]:
     loop_thread.run(server.__aexit__())
 
 
+def reachable_by_others() -> dict[str, Any] | None:
+    """Return the configuration of a gateway that is reached like from another host, too, if it can be."""
+    if OWN_ADDRESS is None:
+        return None
+    return {"gateway": {"bind": "custom", "customBindHost": OWN_ADDRESS}}
+
+
 @pytest.fixture(scope="session")
 def _gateway_process(
     loop_thread: LoopThread, model_server: ModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[GatewayProcess]:
     """Return a started gateway."""
     pytest_socket.enable_socket()
-    bind = {"gateway": {"bind": "custom", "customBindHost": OWN_ADDRESS}} if OWN_ADDRESS else None
     gateway = GatewayProcess(
-        tmp_path_factory.mktemp("gateway"), model_server.base_url, overrides=bind
+        tmp_path_factory.mktemp("gateway"), model_server.base_url, overrides=reachable_by_others()
     )
     try:
         loop_thread.run(gateway.start())
