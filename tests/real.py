@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import signal
 import socket
 import threading
+from typing import Any
 
 import pytest
 import pytest_socket
@@ -110,6 +111,13 @@ def model_server(loop_thread: LoopThread) -> Generator[ModelServer]:
     loop_thread.run(server.__aexit__())
 
 
+def reachable_by_others() -> dict[str, Any] | None:
+    """Return the configuration of a gateway that is reached like from another host, too, if it can be."""
+    if OWN_ADDRESS is None:
+        return None
+    return {"gateway": {"bind": "custom", "customBindHost": OWN_ADDRESS}}
+
+
 @pytest.fixture(scope="session")
 def realtime_provider(loop_thread: LoopThread) -> Generator[RealtimeProvider]:
     """Return the provider of speech models that the real gateway talks with.
@@ -131,11 +139,10 @@ def _gateway_process(
 ) -> Generator[GatewayProcess]:
     """Return a started gateway."""
     pytest_socket.enable_socket()
-    bind = {"gateway": {"bind": "custom", "customBindHost": OWN_ADDRESS}} if OWN_ADDRESS else {}
     gateway = GatewayProcess(
         tmp_path_factory.mktemp("gateway"),
         model_server.base_url,
-        overrides=bind | realtime_config(realtime_provider.url),
+        overrides=(reachable_by_others() or {}) | realtime_config(realtime_provider.url),
     )
     try:
         loop_thread.run(gateway.start())

@@ -117,7 +117,11 @@ async def lived_in(
 
 @asynccontextmanager
 async def due_job(owner: Administrator) -> AsyncGenerator[None]:
-    """Have a job due tomorrow while the block lasts."""
+    """Have a job due tomorrow while the block lasts, and none before it."""
+    listed = await owner.call("cron.list")
+    for job in listed["jobs"]:
+        if "declarationKey" not in job:
+            await owner.call("cron.remove", id=job["id"])
     made = await owner.call(
         "cron.add",
         name=NEXT_JOB,

@@ -13,7 +13,7 @@ from demo.gateway import GatewayProcess
 from demo.home_assistant import HomeAssistantProcess
 from demo.model_server import ModelServer
 from demo.script import plain_answer
-from tests.real import OWN_ADDRESS
+from tests.real import OWN_ADDRESS, reachable_by_others
 
 from .browser import Page
 from .frontend import logged_in
@@ -46,6 +46,17 @@ async def real_home_assistant(
     """Return one without a past, in the place of the one other tests have set up."""
     async with HomeAssistantProcess(tmp_path / "home-assistant") as home:
         yield home
+
+
+@pytest.fixture
+async def real_gateway(
+    model_server: ModelServer, tmp_path: Path, socket_enabled: None
+) -> AsyncGenerator[GatewayProcess]:
+    """Return one with a single agent: others have given theirs a second one."""
+    async with GatewayProcess(
+        tmp_path / "gateway", model_server.base_url, overrides=reachable_by_others()
+    ) as gateway:
+        yield gateway
 
 
 @pytest.fixture

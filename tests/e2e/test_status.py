@@ -16,12 +16,17 @@ LIMIT = 60.0
 
 
 async def entities(client: HomeAssistantClient, agent: Agent) -> dict[str, str]:
-    """Return the ids of the entities by the ends of their unique ids: what they show."""
+    """Return the ids of the entities of an agent and its gateway, by what they show.
+
+    That is what their unique ids end with. The gateway may have other agents, too.
+    """
     listed = await client.call("config/entity_registry/list")
+    own = next(row for row in listed if row["entity_id"] == agent.entity_id)
     return {
         row["unique_id"].partition("_")[2]: row["entity_id"]
         for row in listed
         if row["config_entry_id"] == agent.entry_id
+        and row["config_subentry_id"] in (None, own["config_subentry_id"])
     }
 
 

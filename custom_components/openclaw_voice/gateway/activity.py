@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from .callbacks import Listeners
 from .frames import GatewayEvent, JsonObject, as_list, as_object, as_text, moment
+from .sessions import agent_of
 
 if TYPE_CHECKING:
     from .client import GatewayClient
@@ -134,7 +135,7 @@ class Activity:
         if run_id is None or phase not in {_BEGINS, *_ENDS}:
             return
         session_key = as_text(payload.get("sessionKey")) or ""
-        agent_id = as_text(payload.get("agentId")) or _agent_of(session_key)
+        agent_id = as_text(payload.get("agentId")) or agent_of(session_key) or ""
         goes_on = phase == _BEGINS
         if self._told is not None:
             self._told |= {session_key: False, run_id: goes_on}
@@ -158,11 +159,5 @@ class Activity:
         key = as_text(row.get("key")) or ""
         told = [run_id for run_id in as_list(row.get("activeRunIds")) if as_text(run_id)]
         known = [run_id for run_id, run in self._runs.items() if run.session_key == key]
-        run = _Run(agent_id=as_text(row.get("agentId")) or _agent_of(key), session_key=key)
+        run = _Run(agent_id=as_text(row.get("agentId")) or agent_of(key) or "", session_key=key)
         return dict.fromkeys(told or known or [key], run)
-
-
-def _agent_of(key: str) -> str:
-    """Return the agent in a key of the form `agent:<id>:…`, nothing for another one."""
-    prefix, _, rest = key.partition(":")
-    return rest.partition(":")[0] if prefix == "agent" else ""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from .activity import Activity
 from .approvals import Approvals
-from .callbacks import call_safely
+from .callbacks import Listeners, call_safely
 from .chat import Chat
 from .connection import REQUEST_TIMEOUT, Connection
 from .cron import Cron
@@ -63,7 +63,7 @@ class GatewayClient:
         self._retry = asyncio.Event()
         self._state_changed = asyncio.Event()
         self._state_subscribers: list[Callable[[ClientSnapshot], None]] = []
-        self._event_subscribers: list[Callable[[GatewayEvent], None]] = []
+        self._event_listeners = Listeners[[GatewayEvent]]()
         self.anomalies: Counter[str] = Counter()
         """Inbound frames that were not as expected, by kind, over all connections so far."""
 
@@ -175,8 +175,7 @@ class GatewayClient:
 
     def subscribe_events(self, callback: Callable[[GatewayEvent], None]) -> Callable[[], None]:
         """Call `callback` with every event of the gateway; return what ends it."""
-        self._event_subscribers.append(callback)
-        return lambda: self._event_subscribers.remove(callback)
+        return self._event_listeners.add(callback)
 
     async def wait_ready(self, timeout: float) -> HelloOk:
         """Wait until there is a connection, at most `timeout` seconds.
@@ -337,6 +336,7 @@ class GatewayClient:
         self._journal.note(datetime.now(UTC), snapshot.state, error)
         self._state_changed.set()
         for callback in tuple(self._state_subscribers):
+            # Not the one above: a subscriber before this one may have changed the state.
             call_safely(callback, self._snapshot)
 
     def _on_event(self, event: GatewayEvent) -> None:
@@ -345,5 +345,4 @@ class GatewayClient:
             self.unasked.take(event)
         elif event.name == QUESTION_REQUESTED:
             self.chat.take_question(event)
-        for callback in tuple(self._event_subscribers):
-            call_safely(callback, event)
+        self._event_listeners.tell(event)
