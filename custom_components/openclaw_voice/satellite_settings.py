@@ -31,7 +31,7 @@ class SatelliteSettings:
 
 def unique_prefix(satellite: VoiceSatellite) -> str:
     """Return what the unique ids of a satellite's own entities begin with."""
-    return f"{satellite.entry_id}_satellite_{satellite.satellite_id}"
+    return f"{satellite.entry_id}_voice_{satellite.satellite_id}"
 
 
 @callback
