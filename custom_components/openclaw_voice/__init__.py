@@ -13,7 +13,9 @@ from .gateway.client import GatewayClient
 from .issues import GatewayIssues
 from .outbox.late_answers import Outbox
 from .outbox.notifier import Notifier
+from .realtime_usage import RealtimeUsage
 from .services import async_register
+from .voice_sessions import VoiceSessions
 
 PLATFORMS = [
     Platform.AI_TASK,
@@ -33,6 +35,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
     """Register what is there whether a gateway is set up or not."""
     async_register(hass)
+    VoiceSessions(hass).async_register()
     return True
 
 
@@ -64,6 +67,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) ->
     await Memory.async_remove(hass, entry.entry_id)
     await Outbox.async_remove(hass, entry)
     await Notifier.async_remove(hass, entry)
+    await RealtimeUsage.async_remove(hass, entry.entry_id)
 
 
 async def _async_entry_updated(_: HomeAssistant, entry: OpenClawConfigEntry) -> None:

@@ -1,0 +1,105 @@
+"""Which agent answers a realtime satellite: the one it names, the one chosen for it, the only one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+
+from .agents import agents_of
+from .assist.agent import Agent
+from .const import CONF_AGENT_ID, DOMAIN
+from .coordinator import GatewayCoordinator, OpenClawConfigEntry
+from .realtime.protocol import ProtocolProblem, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """An agent that may answer."""
+
+    coordinator: GatewayCoordinator
+    agent: Agent
+    entity_id: str
+    """Of its conversation entity."""
+
+
+@callback
+def async_choose_agent(
+    hass: HomeAssistant,
+    user: User,
+    *,
+    named: str | None = None,
+    satellite: str | None = None,
+    near: str | None = None,
+) -> Answering:
+    """Return who answers.
+
+    Args:
+        hass: Home Assistant.
+        user: Has to have the right to use the agent.
+        named: An agent's id, or the entity id of its conversation entity.
+        satellite: Entity id of the satellite, for which an agent may have been chosen.
+        near: Id of the entry that is meant when agents of several have the name.
+
+    Raises:
+        ProtocolProblem: Nobody, not here, or not yet.
+    """
+    everybody = _everybody(hass)
+    if named is not None:
+        found = [each for each in everybody if named in (each.entity_id, each.agent.agent_id)]
+        if len(found) > 1:
+            found = [each for each in found if each.coordinator.entry_id == near]
+    else:
+        found = [each for each in everybody if _is_chosen(each, satellite)] or everybody
+    if len(found) != 1:
+        raise ProtocolProblem(
+            Reason.GATEWAY_LOST if not found and _is_away(hass, named) else Reason.NO_AGENT
+        )
+    answering = found[0]
+    if not answering.agent.options.reachable_by_realtime or not may_use(user, answering):
+        raise ProtocolProblem(Reason.AGENT_UNREACHABLE)
+    return answering
+
+
+@callback
+def coordinators(hass: HomeAssistant) -> Iterable[GatewayCoordinator]:
+    """Yield those of the entries that are set up."""
+    entries: list[OpenClawConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    return (entry.runtime_data for entry in entries)
+
+
+def may_use(user: User, answering: Answering) -> bool:
+    """Tell whether a user has the right to talk with an agent."""
+    return user.permissions.check_entity(answering.entity_id, POLICY_CONTROL)
+
+
+def _everybody(hass: HomeAssistant) -> list[Answering]:
+    """Return all agents; one whose entity is disabled answers nobody."""
+    entities = er.async_get(hass)
+    found = []
+    for coordinator in coordinators(hass):
+        for subentry_id, agent in coordinator.agents.items():
+            entity_id = entities.async_get_entity_id(CONVERSATION_DOMAIN, DOMAIN, subentry_id)
+            entity = entities.async_get(entity_id) if entity_id else None
+            if entity is not None and entity.disabled_by is None:
+                found.append(
+                    Answering(coordinator=coordinator, agent=agent, entity_id=entity.entity_id)
+                )
+    return found
+
+
+def _is_chosen(answering: Answering, satellite: str | None) -> bool:
+    return answering.coordinator.household.agent_at(satellite) is answering.agent
+
+
+def _is_away(hass: HomeAssistant, named: str | None) -> bool:
+    """Tell whether the agent may be there once all gateways are set up."""
+    for entry in hass.config_entries.async_entries(DOMAIN, include_disabled=False):
+        if entry.domain == DOMAIN and entry not in hass.config_entries.async_loaded_entries(DOMAIN):
+            ids = {agent.data[CONF_AGENT_ID] for agent in agents_of(entry)}
+            if named is None or "." in named or named in ids:
+                return True
+    return False
