@@ -21,3 +21,6 @@ CONF_SETUP_CODE: Final = "setup_code"
 
 EVENT_NOTIFICATION: Final = f"{DOMAIN}_notification"
 """Type of the bus event that tells what happens on a gateway."""
+
+EVENT_REALTIME_SESSION: Final = f"{DOMAIN}_realtime_session"
+"""Type of the bus event that tells of a realtime session that has ended."""

@@ -31,6 +31,7 @@ from .gateway.state import ClientSnapshot, ClientState
 from .gateway_url import web_url
 from .household import Household
 from .issues import GatewayIssues
+from .realtime_usage import RealtimeUsage
 from .status_board import StatusBoard
 
 CONNECT_TIMEOUT: Final = 10.0
@@ -95,6 +96,9 @@ class GatewayCoordinator:
         self.requests = self.household.requests
         """What waits for an answer of people."""
 
+        self.realtime_usage = RealtimeUsage(hass, entry)
+        """Its realtime sessions, in numbers."""
+
         self._hass = hass
         self._entry = entry
         self._data: Mapping[str, Any] = entry.data
@@ -131,6 +135,7 @@ class GatewayCoordinator:
             ConfigEntryAuthFailed, ConfigEntryError: A person must act.
         """
         await self.household.async_load()
+        await self.realtime_usage.async_load()
         self._entry.async_create_background_task(
             self._hass, self.client.run(), f"{DOMAIN} gateway {self._entry.entry_id}"
         )
@@ -160,6 +165,7 @@ class GatewayCoordinator:
         A turn people listen to is handed over; the runs of the others are aborted.
         """
         await self.household.async_stop()
+        await self.realtime_usage.async_stop()
         await self.client.stop()
         self.issues.async_stop()
 

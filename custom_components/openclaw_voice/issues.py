@@ -47,7 +47,10 @@ SECRET_KEPT: Final = "secret_kept"  # noqa: S105 - the name of an issue
 ADVICE: Final = (NO_MODEL, OPEN_GATEWAY, SECRET_KEPT)
 """What people had better change although it works."""
 
-ISSUES: Final = (*BLOCKED, AWAY, OUTDATED, *ADVICE)
+REALTIME: Final = "realtime_unavailable"
+"""Realtime sessions make do with Home Assistant's speech engines."""
+
+ISSUES: Final = (*BLOCKED, AWAY, OUTDATED, *ADVICE, REALTIME)
 """Those of the gateway itself; the others are raised for each agent."""
 
 _FIXABLE: Final = frozenset({*BLOCKED, VANISHED, SECRET_KEPT})
@@ -123,6 +126,14 @@ class GatewayIssues:
                 self._raise(kind, ir.IssueSeverity.WARNING)
             else:
                 self._delete(kind)
+
+    @callback
+    def async_show_realtime(self, is_missing: bool) -> None:
+        """Say how to set up realtime voice on the gateway, if it is missing there."""
+        if is_missing:
+            self._raise(REALTIME, ir.IssueSeverity.WARNING)
+        else:
+            self._delete(REALTIME)
 
     def _show_blocked(self, error: GatewayError | None) -> None:
         """Raise the issue for an error, if there is one for it, and none for another error."""

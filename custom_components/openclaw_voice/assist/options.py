@@ -18,6 +18,16 @@ class When(StrEnum):
     NEVER = "never"
 
 
+class RealtimeBackend(StrEnum):
+    """What answers in realtime sessions."""
+
+    AUTO = "auto"
+    """The gateway's speech model if it has one, else Home Assistant's speech engines."""
+
+    GATEWAY = "gateway"
+    ASSIST = "assist"
+
+
 class ContextField(StrEnum):
     """What an agent may be told about a turn."""
 
@@ -43,6 +53,8 @@ PATIENCE_BOUNDS: Final = (1.0, 240.0)
 
 OUTAGE_WAIT_BOUNDS: Final = (0.0, 60.0)
 FOLLOW_UP_BOUNDS: Final = (1, 50)
+SILENCE_BOUNDS: Final = (0.1, 5.0)
+"""Seconds of it that end what somebody says in a realtime session."""
 
 MAX_INSTRUCTIONS: Final = 10_000
 """Characters of the template."""
@@ -51,10 +63,11 @@ MAX_PHRASES: Final = 20
 MAX_PHRASE: Final = 200
 MAX_FALLBACKS: Final = 20
 MAX_NAME: Final = 200
-"""Characters of a thinking level or of the name of a model."""
+"""Characters of a thinking level, or of the name of a model or a voice."""
 
 FALLBACK_DOMAINS: Final = ("assist_satellite", "notify")
 _FALLBACK: Final = re.compile(rf"(?:{'|'.join(FALLBACK_DOMAINS)})\.[a-z0-9_]+")
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +114,21 @@ class AgentOptions:
     offered_as_tool: bool = False
     """Other agents of Home Assistant may ask this one."""
 
+    realtime_backend: RealtimeBackend = RealtimeBackend.AUTO
+    """What answers in a realtime session that does not name a backend itself."""
+
+    realtime_voice: str | None = None
+    """Of the gateway's speech model; None: the one it is configured with."""
+
+    realtime_model: str | None = None
+    """The speech model; None: the one the gateway is configured with."""
+
+    realtime_language: str | None = None
+    """As BCP 47 tag; None: as the satellite says, else as Home Assistant is set."""
+
+    realtime_silence: float | None = None
+    """Seconds that end what somebody says; None: the backend's own default."""
+
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Read the data of a subentry; what is missing or odd gets its default."""
@@ -130,6 +158,11 @@ class AgentOptions:
                 data.get("reachable_by_realtime"), default.reachable_by_realtime
             ),
             offered_as_tool=_flag(data.get("offered_as_tool"), default.offered_as_tool),
+            realtime_backend=_enum(data.get("realtime_backend"), default.realtime_backend),
+            realtime_voice=_text(data.get("realtime_voice"), MAX_NAME),
+            realtime_model=_text(data.get("realtime_model"), MAX_NAME),
+            realtime_language=_language(data.get("realtime_language")),
+            realtime_silence=_seconds(data.get("realtime_silence"), SILENCE_BOUNDS),
         )
 
     def as_data(self) -> dict[str, Any]:
@@ -164,6 +197,18 @@ def _number(value: object, default: float, bounds: tuple[float, float]) -> float
     if isinstance(value, float) and math.isnan(value):
         return default
     return float(min(max(value, bounds[0]), bounds[1]))
+
+
+def _seconds(value: object, bounds: tuple[float, float]) -> float | None:
+    """Read a number within bounds, or None."""
+    number = _number(value, math.inf, bounds)
+    return None if math.isinf(number) else number
+
+
+def _language(value: object) -> str | None:
+    """Read a BCP 47 tag."""
+    text = _text(value, MAX_NAME)
+    return text if text is not None and _LANGUAGE.fullmatch(text) else None
 
 
 def _flag(value: object, default: bool) -> bool:
