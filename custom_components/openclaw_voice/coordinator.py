@@ -33,6 +33,7 @@ from .household import Household
 from .issues import GatewayIssues
 from .realtime_usage import RealtimeUsage
 from .status_board import StatusBoard
+from .voice_satellites import VoiceSatellites
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds a connection somebody waits for may take: after that a setup is tried again later."""
@@ -81,6 +82,9 @@ class GatewayCoordinator:
         self.advisor = Advisor(hass, entry, client, self.directory, self.issues)
         self.board = StatusBoard(hass, entry, client)
         """What dashboards show of the gateway."""
+
+        self.satellites = VoiceSatellites(hass, entry)
+        """Those that talk with its agents through Home Assistant."""
 
         self.household = Household(
             hass, entry, client, instance_id, on_agent_missing=self.directory.async_read
@@ -149,6 +153,7 @@ class GatewayCoordinator:
             # Home Assistant cancels the task above when a setup fails.
             raise setup_error(err) from err
         self._register_device()
+        self.satellites.async_start()
         self.directory.async_start()
         self.board.async_start()
         self.advisor.async_start()

@@ -12,6 +12,10 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
+from .realtime.hub import HubEvent
+from .realtime.session import RealtimeSession
+from .voice_satellites import VoiceSatellite
+from .voice_sessions import async_voice_sessions
 
 
 class _ConnectionEntity(Entity):
@@ -103,3 +107,55 @@ class GatewayEntity(_ConnectionEntity):
     def available(self) -> bool:
         """Whether the gateway is connected, or the entity is about just that."""
         return self._tells_when_away or super().available
+
+
+class VoiceSatelliteEntity(Entity):
+    """An entity of a satellite that talks through this Home Assistant: of the satellite's device."""
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def __init__(
+        self, coordinator: GatewayCoordinator, satellite: VoiceSatellite, key: str | None = None
+    ) -> None:
+        """`key` is a part of the unique id and names the texts and the icon.
+
+        Without one the entity is called like its device.
+        """
+        self.coordinator = coordinator
+        self.satellite_id = satellite.satellite_id
+        self._attr_unique_id = satellite.unique_id(key)
+        self._attr_device_info = DeviceInfo(identifiers={satellite.identifier})
+        if key is None:
+            self._attr_name = None
+        else:
+            self._attr_translation_key = key
+
+    @property
+    def session(self) -> RealtimeSession | None:
+        """What the satellite is connected by, to talk or in standby; None when it is not."""
+        session = async_voice_sessions(self.hass).hub.session_of(self.satellite_id)
+        is_ours = session is not None and session.info.entry_id == self.coordinator.entry_id
+        return session if is_ours else None
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the satellite is connected."""
+        return self.session is not None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the sessions of the satellite."""
+        await super().async_added_to_hass()
+        self.async_on_remove(async_voice_sessions(self.hass).hub.subscribe(self._on_hub))
+
+    @callback
+    def _on_hub(self, event: HubEvent[RealtimeSession]) -> None:
+        if event.session.info.satellite_id == self.satellite_id:
+            self._on_session(event)
+
+    @callback
+    def _on_session(self, _: HubEvent[RealtimeSession]) -> None:
+        """Show what has happened to a session of the satellite."""
+        self.async_write_ha_state()
