@@ -5,50 +5,35 @@ of the session belong to `run`, which returns when it is over.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
 import logging
 from typing import Final
 
 from . import server_events
 from .announcing import Announcer
-from .backend import Backend, BackendError, BackendInfo, TurnMode
+from .backend import Backend, BackendError, BackendInfo, BackendName, TurnMode
 from .backend_events import BackendReader
 from .channel import Channel
 from .client_events import ClientEvent, SatelliteState
 from .client_reader import ClientReader
+from .end_of_speech import Detector, level_alone
 from .hub import SessionInfo
 from .latency import LatencyClock, LatencySummary
-from .protocol import IDLE_LIMIT, RULES, Reason, reason_of
-from .session_config import Feature, SessionConfig, SessionMode
-from .session_input import SessionInput
+from .protocol import RULES, Reason, reason_of
+from .session_config import SessionConfig, SessionMode
+from .session_ears import ECHO, SessionEars
 from .session_output import Clock, SessionOutput
 from .session_state import Cause, SessionState, next_state
 from .session_tasks import SessionTasks
+from .session_watch import DEFAULT_LIMITS, SessionLimits, SessionWatch
 from .summary import SessionSummary
 
 _LOGGER = logging.getLogger(__name__)
 
 type StartBackend = Callable[[], Awaitable[tuple[Backend, BackendInfo]]]
 """Chooses a backend and starts it; raises BackendError."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionLimits:
-    """How long a session waits for what, in seconds."""
-
-    silence: float = IDLE_LIMIT
-    answer: float = 20.0
-    """Without a word of the backend, while an answer is waited for and no tool is at work."""
-
-    question: float = 15.0
-    """After somebody was asked whether they are still there."""
-
-    start: float = 40.0
-    close: float = 5.0
-
-
-DEFAULT_LIMITS: Final = SessionLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +49,9 @@ class SessionHooks:
     ask_gently: Callable[[RealtimeSession], Awaitable[None]] | None = None
     """Ask whether somebody is still there; None: that cannot be asked."""
 
+    asks_when_silent: bool = False
+    """Whether that is asked, unless the satellite says."""
+
 
 class RealtimeSession:
     """A satellite that is connected. See the module."""
@@ -77,6 +65,7 @@ class RealtimeSession:
         *,
         clock: Clock,
         hooks: SessionHooks | None = None,
+        detector: Callable[[], Detector] = level_alone,
         limits: SessionLimits = DEFAULT_LIMITS,
     ) -> None:
         """Nothing happens before `run`; audio is kept."""
@@ -103,11 +92,12 @@ class RealtimeSession:
         self._backend: Backend | None = None
         self._reason: Reason | None = None
         self._ended = asyncio.Event()
-        self._changed = asyncio.Event()
-        self._last_life = self._started = clock()
-        self._was_asked = False
+        self._started = clock()
+        self._deaf_until = 0.0
+        self._notes: list[str] = []
+        self._watch = SessionWatch(self, limits, clock, self._question())
         self._tasks = SessionTasks(f"realtime session {info.session_id}", self._on_failure)
-        self._input = SessionInput(config.audio.sample_rate)
+        self._ears = SessionEars(config, detector)
         self._latency = LatencyClock(config.turn_detection.silence)
         self._output = SessionOutput(
             channel,
@@ -139,12 +129,16 @@ class RealtimeSession:
         """Take audio of the microphone, cut anywhere."""
         if self.config.turn_detection.mode is TurnMode.MANUAL:
             self.touch()
-        if not (self._announcer.is_speaking and not self.cancels_echo):
-            self._input.hear(pcm)
+        self._ears.hear(pcm, is_deaf=self._is_deaf)
+
+    def commit(self) -> bool:
+        """End the answer to a question of Home Assistant; return whether there was one."""
+        return self._ears.commit()
 
     def interrupt(self) -> None:
         """Stop the answer, or the announcement."""
         cleared = self._output.clear(refuse=True)
+        self._reader.refuse()
         reason = "response_cancelled"
         self._channel.send(server_events.AudioClear(turn_id=cleared.turn_id, reason=reason))
         self._reader.cut(cleared)
@@ -175,6 +169,31 @@ class RealtimeSession:
         """
         return await self._announcer.announce(text, pcm, rate)
 
+    def hear_answer(
+        self, *, start_limit: float = 10.0, limit: float = 30.0
+    ) -> AsyncIterator[bytes]:
+        """Have the satellite listen, and return what is said: one utterance, as it comes.
+
+        It is PCM of 16 kHz that nobody else hears. Nothing when nobody speaks within `start_limit`
+        seconds, or the session is over.
+        """
+        self.ask_to_listen()
+        utterance = self._ears.listen(
+            start_limit=start_limit, limit=limit, on_end=self._on_answered
+        )
+        if self._reason is not None:
+            self._ears.commit()
+        elif self.state is SessionState.IDLE:
+            self.happened(Cause.HEARD)
+        return utterance
+
+    def note(self, text: str) -> None:
+        """Have the agent know something with the next question; nobody is told now."""
+        if self._backend is None:
+            self._notes.append(text)
+        else:
+            self._backend.note(text)
+
     def ask_to_listen(self) -> None:
         """Have the satellite listen as after its wake word."""
         self.touch()
@@ -189,14 +208,19 @@ class RealtimeSession:
         if self._reason is None:
             self._reason = reason_of(reason)
             self._ended.set()
-            self._changed.set()
+            self._watch.look()
 
     # for its parts
 
     @property
-    def cancels_echo(self) -> bool:
-        """Whether the satellite does not hear its own loudspeaker."""
-        return Feature.ECHO_CANCELLATION in self.config.satellite.features
+    def is_standby(self) -> bool:
+        """Whether the satellite only waits for its wake word: that is no conversation."""
+        return self.config.mode is SessionMode.STANDBY
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a tool is at work, which may take long."""
+        return bool(self._reader.activities)
 
     @property
     def backend(self) -> Backend | None:
@@ -214,18 +238,17 @@ class RealtimeSession:
 
     def touch(self) -> None:
         """Somebody is there."""
-        self._last_life = self._clock()
-        self._was_asked = False
+        self._watch.touch()
 
     def happened(self, cause: Cause) -> None:
         """Go to the next state."""
         state = next_state(self.state, cause)
         if cause is Cause.HEARD:
-            self._was_asked = False
+            self._watch.touch()
         if state is not self.state:
             self.state = state
-            self._last_life = self._clock()
-            self._changed.set()
+            self._watch.go_on()
+            self._watch.look()
             self._hooks.on_change(self)
 
     def drop_announcement(self) -> None:
@@ -234,9 +257,7 @@ class RealtimeSession:
 
     async def wait_idle(self) -> None:
         """Wait until nobody speaks, or the session is over."""
-        while self.state not in (SessionState.IDLE, SessionState.CLOSED) and not self._reason:
-            self._changed.clear()
-            await self._changed.wait()
+        await self._watch.wait_idle()
 
     # its life
 
@@ -249,6 +270,7 @@ class RealtimeSession:
             self.end(Reason.STOPPED)
             summary = self.summary = self._say_goodbye()
             self._announcer.close()
+            self._ears.commit()
             await self._tasks.stop()
             await self._close_backend()
         return summary
@@ -261,73 +283,70 @@ class RealtimeSession:
             raise BackendError(Reason.BACKEND_START_FAILED) from err
         self.backend_info = info
         self._output.open(info.output_rate)
-        self._channel.send(
-            server_events.SessionReady(
-                session_id=self.info.session_id,
-                backend=info.name,
-                agent=self.info.agent_id,
-                agent_name=self.info.agent_name,
-                audio=self.config.audio,
-                capabilities=info.capabilities,
-                notes=info.notes,
-            )
-        )
+        self._channel.send(self._ready(info))
         self.touch()
         self._hooks.on_change(self)
         self._tasks.start(self._output.run())
-        self._tasks.start(self._watch())
-        self._input.open(info.input_rate, self._backend.append_audio)
+        self._tasks.start(self._watch.run())
+        self._ears.open(info.input_rate, self._backend.append_audio)
+        for text in self._notes:
+            self._backend.note(text)
         async for event in self._backend.events():
             if self.state is not SessionState.IDLE:
-                self._last_life = self._clock()
-            was_patient = bool(self._reader.activities)
+                self._watch.go_on()
+            was_working = self.is_working
             self._reader.read(event)
-            if was_patient != bool(self._reader.activities):
-                self._changed.set()
+            if was_working != self.is_working:
+                self._watch.look()
         self.end(Reason.COMPLETED)
 
-    async def _watch(self) -> None:
-        """Look after answers that do not come, and after silence."""
-        while self._reason is None:
-            self._changed.clear()
-            limit, act = self._waits_for()
-            wait = None if limit is None else self._last_life + limit - self._clock()
-            if wait is not None and wait <= 0:
-                await act()
-                continue
-            try:
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
-
-    def _waits_for(self) -> tuple[float | None, Callable[[], Awaitable[None]]]:
-        """Return how many seconds may pass in this state, and what is done then."""
-        if self.state is SessionState.THINKING:
-            return None if self._reader.activities else self._limits.answer, self._give_up_answer
-        if self.state is SessionState.SPEAKING:
-            return None, self._end_silence
-        limit = self._limits.question if self._was_asked else self._limits.silence
-        return limit, self._end_silence
-
-    async def _give_up_answer(self) -> None:
+    def give_up_answer(self) -> None:
+        """Wait no longer for an answer."""
         self._channel.send(server_events.error(Reason.PROVIDER_UNAVAILABLE, is_recoverable=True))
         if self._backend is not None:
             self._backend.interrupt(0.0)
         self.happened(Cause.DROPPED)
 
-    async def _end_silence(self) -> None:
-        """Ask whether somebody is there, once and if that is wanted; else end."""
-        ask = self._hooks.ask_gently if self.config.asks_when_silent else None
-        if ask is None or self._was_asked:
-            self.end(Reason.IDLE)
-            return
-        try:
-            await ask(self)
-        except Exception as err:  # noqa: BLE001 - then it could not be asked
-            _LOGGER.debug("Session %s: %s", self.info.session_id, type(err).__name__)
-        self._last_life = self._clock()
-        self._was_asked = True
+    @property
+    def _is_deaf(self) -> bool:
+        """Whether the microphone hears the loudspeaker, and must not count."""
+        if self.config.hears_over_answers:
+            return False
+        if self._announcer.is_speaking:
+            return True
+        # The other backend sees to it itself; and who holds a button means it.
+        info = self.backend_info
+        is_open = info is not None and info.name is BackendName.GATEWAY
+        if not is_open or self.config.turn_detection.mode is TurnMode.MANUAL:
+            return False
+        return self._output.is_busy or self._clock() < self._deaf_until
+
+    def _question(self) -> Callable[[], Awaitable[None]] | None:
+        """Return what asks whether somebody is there, if that is wanted."""
+        wanted = self.config.asks_when_silent
+        is_wanted = self._hooks.asks_when_silent if wanted is None else wanted
+        ask = self._hooks.ask_gently if is_wanted else None
+        return None if ask is None else partial(ask, self)
+
+    def _ready(self, info: BackendInfo) -> server_events.SessionReady:
+        can = info.capabilities
+        is_heard = (
+            self.config.hears_over_answers or self.config.turn_detection.mode is TurnMode.MANUAL
+        )
+        return server_events.SessionReady(
+            session_id=self.info.session_id,
+            backend=info.name,
+            agent=self.info.agent_id or None,
+            agent_name=self.info.agent_name or None,
+            audio=self.config.audio,
+            capabilities=replace(can, barge_in=can.barge_in and is_heard),
+            notes=info.notes,
+        )
+
+    def _on_answered(self) -> None:
+        """The microphone is free again."""
+        if self.state is SessionState.LISTENING:
+            self.happened(Cause.OVER)
 
     def _on_mark(self, mark: str) -> None:
         if self._backend is not None:
@@ -335,6 +354,7 @@ class RealtimeSession:
 
     def _on_drained(self) -> None:
         """Everything was heard: what next?"""
+        self._deaf_until = self._clock() + ECHO
         if self._announcer.heard():
             self.happened(Cause.OVER)
             return
@@ -386,8 +406,8 @@ class RealtimeSession:
             turns=self._reader.turns,
             backend=self.backend_info.name if self.backend_info else None,
             tokens=self._reader.tokens,
-            latency=LatencySummary.of(self._latency),
-            dropped=self._input.dropped + self._output.dropped + self._channel.dropped,
+            latency=self.latency,
+            dropped=self._ears.dropped + self._output.dropped + self._channel.dropped,
         )
 
     async def _close_backend(self) -> None:
