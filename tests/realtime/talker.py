@@ -98,7 +98,8 @@ class Talker:
         self._news.set()
 
     def _keep(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self.kept.append(asyncio.create_task(work, name=name))
+        loop = asyncio.get_running_loop()
+        self.kept.append(asyncio.Task(work, loop=loop, name=name, eager_start=True))
 
 
 @asynccontextmanager

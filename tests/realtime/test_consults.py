@@ -36,7 +36,7 @@ from custom_components.openclaw_voice.realtime.consults import (
     WORKING,
     steer_mode,
 )
-from custom_components.openclaw_voice.realtime.orphans import Orphan, keep_open
+from custom_components.openclaw_voice.realtime.orphans import keep_open
 from demo.voice.speech_model import Consult, Control, Say
 from tests.fakes.small_gateway import SmallGateway
 from tests.fakes.talk_line import TalkLine
@@ -95,8 +95,8 @@ async def asked(talker: Talker, gateway: SmallGateway) -> str:
     await talker.backend.steer("How is it going?", "status")
     link = talker.backend._link
     assert link is not None
-    ((run_id, _),) = link.consults.unfinished
-    return run_id
+    (unheard,) = link.consults.unfinished
+    return unheard.run_id
 
 
 async def test_the_agent_is_asked(talker: Talker, gateway: SmallGateway) -> None:
@@ -416,7 +416,8 @@ async def test_an_agent_at_work_when_the_satellite_leaves(
 
     await talker.backend.close()
 
-    assert talker.orphans == [Orphan(run_id=run_id, session_key=KEY, question=HANG)]
+    (orphan,) = talker.orphans
+    assert (orphan.run_id, orphan.session_key, orphan.question) == (run_id, KEY, HANG)
     assert len(gateway.talk.open_lines) == 1
     before = len(gateway.talk.appended)
     talker.speak()
@@ -458,7 +459,7 @@ async def test_a_session_in_which_nobody_asks_is_not_kept(
 ) -> None:
     """The agent has answered before anybody could wait."""
     async with talk.session(TalkRequest(session_key=KEY)) as session:
-        await keep_open(session)
+        await keep_open(session, ())
 
     assert gateway.talk.open_lines == []
 
@@ -479,6 +480,21 @@ async def test_an_end_of_another_question(talker: Talker) -> None:
 def test_words_of_the_gateway(word: str | None, mode: SteerMode | None) -> None:
     """Others are left to the gateway."""
     assert steer_mode(word) is mode
+
+
+async def test_what_is_noted_goes_with_the_next_question(
+    talker: Talker, gateway: SmallGateway
+) -> None:
+    """Once; whatever the room and the model add."""
+    talker.backend.note("You have just said: the oven is hot.")
+    teach(gateway, "MODEL:SAY Yes.")
+    talker.speak()
+    await talker.told(TurnEnded)
+    call(gateway.talk.line, question="MODEL:SAY No.")
+    await gateway.wait_for_request("talk.client.toolCall", number=2)
+
+    contexts = [each.params["args"]["context"] for each in gateway.received("talk.client.toolCall")]
+    assert contexts == ["Room: kitchen.\n\nYou have just said: the oven is hot.", "Room: kitchen."]
 
 
 async def test_without_a_context(talk: Talk, gateway: SmallGateway) -> None:

@@ -116,6 +116,11 @@ class TalkSession:
         """Ids of the runs that answer consults and go on."""
         return tuple(self._consults)
 
+    def key_of(self, run_id: str) -> str:
+        """Return the key of the agent's session that a consult's run belongs to."""
+        consult = self._consults.get(run_id)
+        return self._request.session_key if consult is None else consult.session_key
+
     async def __aenter__(self) -> Self:
         """Connect, create the session, and wait until its provider is connected.
 
@@ -284,11 +289,8 @@ class TalkSession:
 
     async def abort_run(self, run_id: str) -> bool:
         """Stop a run that answers a consult; return whether it was running."""
-        consult = self._consults.get(run_id)
-        key = self._request.session_key if consult is None else consult.session_key
-        answer = await self._open_connection.request(
-            "chat.abort", {"sessionKey": key, "runId": run_id}, timeout=REQUEST_LIMIT
-        )
+        params = {"sessionKey": self.key_of(run_id), "runId": run_id}
+        answer = await self._open_connection.request("chat.abort", params, timeout=REQUEST_LIMIT)
         return answer.get("aborted") is True
 
     # beginning

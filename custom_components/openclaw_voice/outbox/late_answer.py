@@ -68,6 +68,9 @@ class LateAnswer:
     is_chat_send: bool = False
     """How the run was started: by `chat.send` instead of `agent`."""
 
+    is_consult: bool = False
+    """It was asked for a voice session, whose end stops it: that is a failure, nobody's wish."""
+
     question: str = field(repr=False)
     language: str
     satellite_id: str | None = None

@@ -18,7 +18,7 @@ from ..gateway.errors import (
     RunLostError,
     TransportError,
 )
-from ..gateway.run_items import RunItem
+from ..gateway.run_items import RunItem, RunOutcome
 from ..gateway.run_request import RunMethod
 from .late_answer import LateAnswer
 from .reply import Ended, Reply
@@ -137,9 +137,7 @@ class Watch:
                     raise
                 _LOGGER.debug("Run %s is looked for again: %s", self._answer.id, err.category)
             else:
-                if reply.ended is None:
-                    raise RunLostError("the run ended without an end")
-                return reply.ended
+                return self._checked(reply.ended, is_found=items is None)
             if items is None:
                 await asyncio.sleep(RESUME_WAIT)
             items, reply = None, Reply(self._answer.said, is_whole=False)
@@ -171,6 +169,14 @@ class Watch:
         async with self._found() as run:
             self._run = run
             await self._take(run, reply)
+
+    def _checked(self, ended: Ended | None, *, is_found: bool) -> Ended:
+        if ended is None:
+            raise RunLostError("the run ended without an end")
+        is_stopped = ended.final.outcome is RunOutcome.ABORTED
+        if is_found and is_stopped and self._answer.is_consult:
+            raise RunLostError("the run was stopped with its voice session")
+        return ended
 
     async def _take(self, items: AsyncIterable[RunItem], reply: Reply) -> None:
         async for item in items:

@@ -1,6 +1,7 @@
 """What the speech model asks the agent, from the call of the tool to its result."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 import contextlib
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ TOO_LATE: Final[JsonObject] = {"error": "The agent did not answer in time."}
 STOPPED: Final[JsonObject] = {"status": "cancelled"}
 NOTHING: Final[JsonObject] = {"status": "nothing to say"}
 
+MAX_NOTES: Final = 10
+"""Things to add to the next question that are kept; the oldest go first."""
+
 DEFAULT_LANGUAGE: Final = "en"
 
 _CONFIRMATION: Final = re.compile(r"VOICE_CONFIRMATION_REQUIRED:\s*([^\s\"']+)")
@@ -56,6 +60,20 @@ class _Consult:
     is_muted: bool = False
     """Nobody wants to hear the result."""
 
+    @property
+    def has_answer(self) -> bool:
+        """Whether there is something to be told."""
+        return self.end is not None and bool(self.end.text) and not self.end.is_aborted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unheard:
+    """A question whose answer the model has not got."""
+
+    run_id: str
+    question: str = field(repr=False)
+    end: ConsultEnded | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
@@ -71,6 +89,25 @@ class _Outcome:
     """The model is to say something about it."""
 
 
+class Context:
+    """What the agent is told with each question, and what only with the next one."""
+
+    def __init__(self, text: str) -> None:
+        """`text` belongs to each question."""
+        self._text = text
+        self._notes: deque[str] = deque(maxlen=MAX_NOTES)
+
+    def note(self, text: str) -> None:
+        """Add something to the next question."""
+        self._notes.append(text)
+
+    def take(self, *more: str | None) -> str:
+        """Return all of it for a question, followed by what belongs to that one only."""
+        notes = tuple(self._notes)
+        self._notes.clear()
+        return "\n\n".join(filter(None, (self._text, *notes, *more)))
+
+
 class Consults:
     """The tools the model calls in one session on the gateway; the turns know of each call."""
 
@@ -81,10 +118,10 @@ class Consults:
         speaker: Loudspeaker,
         emit: Callable[[Iterable[BackendEvent]], None],
         *,
-        context: str,
+        context: Context,
         language: str | None,
     ) -> None:
-        """`context` is what the agent is told with each question."""
+        """`context` is shared by the sessions that follow each other."""
         self._session = session
         self._turns = turns
         self._speaker = speaker
@@ -95,11 +132,16 @@ class Consults:
         self._confirmation: str | None = None
 
     @property
-    def unfinished(self) -> tuple[tuple[str, str], ...]:
-        """Run and question of what the agent still works on."""
+    def unfinished(self) -> tuple[Unheard, ...]:
+        """What the agent still works on, or has answered and nobody has heard."""
         going = self._session.open_consults
-        asked = [each for each in self._consults.values() if not each.is_dropped]
-        return tuple((each.run_id, each.question) for each in asked if each.run_id in going)
+        return tuple(
+            Unheard(run_id=each.run_id, question=each.question, end=each.end)
+            for each in self._consults.values()
+            if each.run_id is not None
+            and not (each.is_dropped or each.is_muted)
+            and (each.run_id in going or each.has_answer)
+        )
 
     async def control(self, call: TalkToolCall) -> None:
         """Let the model ask what the agent does, or change it."""
@@ -185,9 +227,7 @@ class Consults:
         consult.run_id = await self._session.consult(
             call.call_id,
             consult.question,
-            context="\n\n".join(
-                filter(None, (self._context, as_text(arguments.get("context")))),
-            ),
+            context=self._context.take(as_text(arguments.get("context"))),
             style=as_text(arguments.get("responseStyle")),
             confirmation_id=as_text(arguments.get("confirmationId")) or self._confirmed(),
         )

@@ -23,7 +23,7 @@ from .backend import (
     Rotating,
     TurnMode,
 )
-from .consults import Consults, steer_mode
+from .consults import Consults, Context, steer_mode
 from .event_queue import EventQueue
 from .orphans import OnOrphan, Orphan, keep_open
 from .rotation import TRIES, rotation_error, start_error
@@ -74,6 +74,7 @@ class GatewayBackend:
         clock = asyncio.get_running_loop().time
         self._talk = talk
         self._request = request
+        self._context = Context(request.context)
         self._on_orphan = on_orphan
         self._keep_task = keep_task
         self._events = EventQueue()
@@ -147,6 +148,10 @@ class GatewayBackend:
     def respond(self) -> None:
         """See `Backend.respond`: the speech model decides."""
 
+    def note(self, text: str) -> None:
+        """See `Backend.note`."""
+        self._context.note(text)
+
     async def steer(self, text: str, mode: str | None) -> Mapping[str, Any]:
         """See `Backend.steer`."""
         try:
@@ -178,11 +183,11 @@ class GatewayBackend:
             await asyncio.wait({self._runner})
         if link is None:
             return
-        if not orphans:
+        if all(orphan.has_ended for orphan in orphans):
             await link.session.close()
-            return
-        name = f"openclaw_voice talk {link.session.info.session_id}"
-        self._keep_task(keep_open(link.session), name)
+        else:
+            name = f"openclaw_voice talk {link.session.info.session_id}"
+            self._keep_task(keep_open(link.session, orphans), name)
         for orphan in orphans:
             self._on_orphan(orphan)
 
@@ -214,7 +219,7 @@ class GatewayBackend:
             self._turns,
             self._speaker,
             self._emit,
-            context=self._request.context,
+            context=self._context,
             language=self._request.language,
         )
         link = TalkLink(
@@ -278,10 +283,15 @@ class GatewayBackend:
         self._events.put(event)
 
     def _orphans(self, link: TalkLink) -> tuple[Orphan, ...]:
-        key = self._request.session_key
         return tuple(
-            Orphan(run_id=run_id, session_key=key, question=question)
-            for run_id, question in link.consults.unfinished
+            Orphan(
+                link.session,
+                run_id=each.run_id,
+                session_key=link.session.key_of(each.run_id),
+                question=each.question,
+                end=each.end,
+            )
+            for each in link.consults.unfinished
         )
 
 
