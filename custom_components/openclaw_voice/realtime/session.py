@@ -210,6 +210,11 @@ class RealtimeSession:
             self._ended.set()
             self._watch.look()
 
+    @property
+    def latency(self) -> LatencySummary:
+        """How long people waited for its answers so far."""
+        return LatencySummary.of(self._latency)
+
     # for its parts
 
     @property
