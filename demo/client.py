@@ -42,6 +42,7 @@ class HomeAssistantClient:
     ) -> None:
         """Wrap an authenticated socket."""
         self.url = url
+        self.token = token
         self._session = session
         self._socket = socket
         self._headers = {"Authorization": f"Bearer {token}"}

@@ -12,6 +12,7 @@ import sys
 from typing import Final
 
 from .proof import prove, show, watch
+from .realtime import demonstrate_realtime, realtime_lines
 from .stage import PIPELINE_NAME, StepError, folder_of_run, run_until_signal, set_stage, step
 from .voice.demonstration import demonstrate_aloud, voice_lines
 
@@ -66,21 +67,31 @@ def line_of(report: Report) -> str:
     )
 
 
-async def run(question: str, *, as_json: bool, answer_wav: Path | None = None) -> int:
+async def run(
+    question: str | None,
+    *,
+    as_json: bool,
+    answer_wav: Path | None = None,
+    is_realtime: bool = False,
+) -> int:
     """Run the demo in a folder of its own, which stays when it fails, and return the exit code.
 
     Args:
-        question: What to ask.
+        question: What to ask; None: what is asked when nobody says.
         as_json: Print a line for programs, too.
         answer_wav: Where to save the spoken answer; without it nothing is spoken.
+        is_realtime: Let a satellite talk.
     """
     try:
         with folder_of_run(".demo") as folder:
-            if answer_wav:
-                spoken = await demonstrate_aloud(question, folder, answer_wav)
+            if is_realtime:
+                talked = await demonstrate_realtime(question, folder)
+                lines, fields = realtime_lines(talked), asdict(talked)
+            elif answer_wav:
+                spoken = await demonstrate_aloud(question or QUESTION, folder, answer_wav)
                 lines, fields = voice_lines(spoken), asdict(spoken)
             else:
-                report = await demonstrate(question, folder)
+                report = await demonstrate(question or QUESTION, folder)
                 lines, fields = line_of(report), asdict(report)
         show(lines)
         if as_json:
@@ -107,7 +118,7 @@ def main() -> int:
         prog="scripts/demo",
         description="Ask a real OpenClaw gateway through Assist in a real Home Assistant; the model is a local stand-in.",
     )
-    parser.add_argument("question", nargs="?", type=_question, default=QUESTION)
+    parser.add_argument("question", nargs="?", type=_question)
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object as the last line of stdout"
     )
@@ -115,6 +126,11 @@ def main() -> int:
         "--voice",
         action="store_true",
         help="speak the question, and have the answer spoken: real speech-to-text and text-to-speech",
+    )
+    parser.add_argument(
+        "--realtime",
+        action="store_true",
+        help="talk as a realtime satellite does, by the gateway's speech model and by Home Assistant's engines",
     )
     parser.add_argument(
         "--answer",
@@ -125,7 +141,16 @@ def main() -> int:
     options = parser.parse_args()
     if options.answer and not options.voice:
         parser.error("--answer is for --voice: otherwise nothing is spoken")
+    if options.voice and options.realtime:
+        parser.error("either --voice or --realtime")
     answer_wav = (options.answer or Path(ANSWER_WAV)).absolute() if options.voice else None
     if answer_wav and not answer_wav.parent.is_dir():
         parser.error(f"there is no folder {answer_wav.parent} to save the answer in")
-    return run_until_signal(run(options.question, as_json=options.json, answer_wav=answer_wav))
+    return run_until_signal(
+        run(
+            options.question,
+            as_json=options.json,
+            answer_wav=answer_wav,
+            is_realtime=options.realtime,
+        )
+    )

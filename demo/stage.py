@@ -16,7 +16,7 @@ import aiohttp
 
 from .client import HomeAssistantClient, HomeAssistantError
 from .config_flow import Shown, run_config_flow
-from .gateway import GatewayProcess
+from .gateway import GatewayProcess, JsonObject
 from .home_assistant import DOMAIN, HomeAssistantProcess
 from .model_server import ModelServer
 from .process import CHECKOUT, DemoError
@@ -101,15 +101,19 @@ async def stop(gateway: GatewayProcess, home: HomeAssistantProcess) -> None:
 
 
 @asynccontextmanager
-async def set_stage(folder: Path) -> AsyncIterator[Stage]:
+async def set_stage(folder: Path, *, overrides: JsonObject | None = None) -> AsyncIterator[Stage]:
     """Start everything in a folder, add the integration, and stop everything when the block is left.
+
+    Args:
+        folder: Where everything keeps what it writes.
+        overrides: Merged over the configuration of the gateway.
 
     Raises:
         StepError: Something could not be started or set up.
     """
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(ModelServer())
-        gateway = GatewayProcess(folder / "gateway", model.base_url)
+        gateway = GatewayProcess(folder / "gateway", model.base_url, overrides=overrides)
         home = HomeAssistantProcess(folder / "home-assistant")
         stack.push_async_callback(stop, gateway, home)
         try:

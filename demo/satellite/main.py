@@ -133,6 +133,54 @@ def wanted(options: argparse.Namespace, rate: int) -> Options:
     )
 
 
+@asynccontextmanager
+async def opened(
+    address: str,
+    token: str,
+    options: Options,
+    *,
+    microphone: Microphone,
+    sink: Sink,
+    screen: Screen,
+    interrupt_after: float | None = None,
+    speed: float = 1.0,
+) -> AsyncIterator[Satellite]:
+    """Connect, and yield a session that is to be run; the connection is closed afterwards.
+
+    Raises:
+        SatelliteError: It could not be opened, and another try would not help.
+        OSError: The connection could not be made.
+    """
+    headers = {} if options.token else {"Authorization": f"Bearer {token}"}
+    try:
+        connection = connect(
+            endpoint_url(address),
+            additional_headers=headers,
+            compression=None,
+            max_size=LARGEST_MESSAGE,
+            open_timeout=CONNECT_LIMIT,
+        )
+        async with connection as socket:
+            yield Satellite(
+                socket,
+                options,
+                microphone=microphone,
+                sink=sink,
+                screen=screen,
+                interrupt_after=interrupt_after,
+                speed=speed,
+            )
+    except InvalidStatus as err:
+        status = err.response.status_code
+        raise SatelliteError(
+            "Home Assistant refuses the token"
+            if status in {401, 403}
+            else f"Home Assistant answers {status}: is the integration set up?"
+        ) from None
+    except InvalidHandshake as err:
+        raise SatelliteError(f"this is no Home Assistant: {type(err).__name__}") from err
+
+
 async def talk(
     address: str,
     token: str,
@@ -151,36 +199,19 @@ async def talk(
         SatelliteError: It could not be opened, and another try would not help.
         OSError: The connection could not be made.
     """
-    headers = {} if options.token else {"Authorization": f"Bearer {token}"}
-    try:
-        connection = connect(
-            endpoint_url(address),
-            additional_headers=headers,
-            compression=None,
-            max_size=LARGEST_MESSAGE,
-            open_timeout=CONNECT_LIMIT,
-        )
-        async with connection as socket:
-            satellite = Satellite(
-                socket,
-                options,
-                microphone=microphone,
-                sink=sink,
-                screen=screen,
-                interrupt_after=interrupt_after,
-                speed=speed,
-            )
-            with keys(satellite) if has_keys else nullcontext():
-                return await satellite.run()
-    except InvalidStatus as err:
-        status = err.response.status_code
-        raise SatelliteError(
-            "Home Assistant refuses the token"
-            if status in {401, 403}
-            else f"Home Assistant answers {status}: is the integration set up?"
-        ) from None
-    except InvalidHandshake as err:
-        raise SatelliteError(f"this is no Home Assistant: {type(err).__name__}") from err
+    session = opened(
+        address,
+        token,
+        options,
+        microphone=microphone,
+        sink=sink,
+        screen=screen,
+        interrupt_after=interrupt_after,
+        speed=speed,
+    )
+    async with session as satellite:
+        with keys(satellite) if has_keys else nullcontext():
+            return await satellite.run()
 
 
 @contextmanager
