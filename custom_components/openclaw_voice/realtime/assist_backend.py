@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, Final, override
 
 from homeassistant.components import conversation, stt
-from homeassistant.components.assist_pipeline.audio_enhancer import MicroVadSpeexEnhancer
 from homeassistant.core import Context, HomeAssistant
 
 from .assist_turn import INPUT_RATE, STOP_GRACE, STOP_LIMIT, Turn, TurnSettings
@@ -27,6 +27,7 @@ from .end_of_speech import Detector, EndOfSpeech, SpeechKind
 from .event_queue import EventQueue
 from .pipelines import async_choose_pipeline
 from .protocol import Reason
+from .speech_detector import speech_detector
 from .tts_output import OUTPUT_RATE, async_voice
 
 SILENCE: Final = 0.5
@@ -45,6 +46,9 @@ KEPT: Final = 2.0
 MAX_FAILURES: Final = 3
 """Turns in a row that may fail."""
 
+MAX_NOTES: Final = 8
+"""Things that the agent is told with one question: the last ones."""
+
 DRAIN_LIMIT: Final = 10.0
 """Seconds after which an answer counts as heard if nobody says so."""
 
@@ -57,12 +61,6 @@ class _Mode(Enum):
     WAITING = auto()
     HEARING = auto()
     ANSWERING = auto()
-
-
-def speech_detector() -> Detector:
-    """Return Home Assistant's own detector, which has heard nothing yet."""
-    enhancer = MicroVadSpeexEnhancer(0, 0, is_vad_enabled=True)
-    return lambda pcm: enhancer.enhance_chunk(pcm, 0).speech_probability or 0.0
 
 
 class AssistBackend(Backend):
@@ -111,6 +109,7 @@ class AssistBackend(Backend):
         self._listening = self._ears[_Mode.WAITING]
         self._before = b""
         self._position = 0.0
+        self._notes: tuple[str, ...] = ()
         self._server: asyncio.Task[None] | None = None
 
     @override
@@ -204,6 +203,11 @@ class AssistBackend(Backend):
         self.commit()
 
     @override
+    def note(self, text: str) -> None:
+        """See `Backend.note`: it becomes part of the instructions of the next turn."""
+        self._notes = (*self._notes, text)[-MAX_NOTES:]
+
+    @override
     async def steer(self, text: str, mode: str | None) -> Mapping[str, Any]:
         """See `Backend.steer`: a pipeline cannot be told anything while it runs."""
         raise BackendError(Reason.INVALID_EVENT, is_recoverable=True)
@@ -252,10 +256,18 @@ class AssistBackend(Backend):
         turn_id = f"turn-{self._count}"
         interrupts = self._mode is _Mode.ANSWERING
         self._events.put(TurnStarted(turn_id=turn_id, interrupts=interrupts))
-        self._turn = Turn(self._hass, self._settings, self._events, turn_id, conversation_id)
+        self._turn = Turn(self._hass, self._noted(), self._events, turn_id, conversation_id)
         self._turn.hear(pcm)
         self._turns.put_nowait(self._turn)
         self._mode = _Mode.HEARING
+
+    def _noted(self) -> TurnSettings:
+        """Return the settings of a turn whose agent is told what was noted."""
+        notes, self._notes = self._notes, ()
+        if not notes:
+            return self._settings
+        instructions = [self._settings.instructions or "", *notes]
+        return replace(self._settings, instructions="\n".join(instructions).strip())
 
     def _look(self) -> _Mode:
         """Return what the microphone is for now; forget what was heard for something else."""

@@ -16,6 +16,8 @@ class BackendName(StrEnum):
 
     GATEWAY = "gateway"
     ASSIST = "assist"
+    NONE = "none"
+    """Nothing answers: the satellite waits for its wake word."""
 
 
 class TurnMode(StrEnum):
@@ -271,6 +273,9 @@ class Backend(Protocol):
 
     def respond(self) -> None:
         """Answer now, without waiting for more."""
+
+    def note(self, text: str) -> None:
+        """Take something the agent has to know with the next question. Nobody is told now."""
 
     async def steer(self, text: str, mode: str | None) -> Mapping[str, Any]:
         """Tell what goes on something; return what became of it.

@@ -92,6 +92,9 @@ class BackendReader:
         self._tasks = tasks
         self._answer = AnswerText()
         self._turn: str | None = None
+        self._answered: str | None = None
+        """The turn that is being answered."""
+
         self._counted: str | None = None
         self._is_said = False
         """Known to be said whole: the words of the user may come later than the answer."""
@@ -136,10 +139,16 @@ class BackendReader:
                 self._answer.begin()
                 self._is_said = True
                 self.is_over = False
+                self._answered = event.turn_id
                 self._channel.send(say.ResponseStarted(turn_id=event.turn_id))
                 self._session.happened(Cause.WORKING)
             case _:
                 self._read_other(event)
+
+    def refuse(self) -> None:
+        """Let nothing be heard any more of the answer that is being made."""
+        if self._answered is not None:
+            self._output.refuse(self._answered)
 
     def cut(self, cleared: Cleared) -> None:
         """The answer was interrupted: say which of its words were heard."""

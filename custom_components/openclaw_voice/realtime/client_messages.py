@@ -95,6 +95,7 @@ def _session_config(fields: Fields) -> SessionConfig:
         satellite=_satellite(fields.part("satellite")),
         language=_language(fields),
         turn_detection=_turn_detection(fields.part("turnDetection")),
+        half_duplex=fields.flag("halfDuplex"),
         pipeline_id=fields.name("pipeline"),
         mode=fields.member("mode", SessionMode) or SessionMode.CONVERSATION,
         voice=fields.name("voice"),
@@ -103,7 +104,7 @@ def _session_config(fields: Fields) -> SessionConfig:
         session_key=_session_key(fields),
         user_id=fields.name("userId"),
         has_tools=fields.one_of("brainAgent", ("enabled", "none")) != "none",
-        asks_when_silent=fields.one_of("watchdog", ("enabled", "disabled")) == "enabled",
+        asks_when_silent=_watchdog(fields),
         device_context=DeviceContext(
             time_zone=device.name("timezone"),
             locale=device.name("locale"),
@@ -128,7 +129,7 @@ def _audio(fields: Fields) -> AudioConfig:
 
 def _backend(fields: Fields) -> BackendName | None:
     """Read what is to answer; None is whichever can."""
-    value = fields.one_of("backend", ("auto", *map(str, BackendName)))
+    value = fields.one_of("backend", ("auto", BackendName.GATEWAY, BackendName.ASSIST))
     return None if value in {None, "auto"} else BackendName(value)
 
 
@@ -161,6 +162,12 @@ def _turn_detection(fields: Fields) -> TurnDetection:
         silence=fields.seconds("silenceMs", *SILENCE),
         threshold=fields.number("threshold", 0, 1),
     )
+
+
+def _watchdog(fields: Fields) -> bool | None:
+    """Read whether somebody silent is asked; None: not said."""
+    value = fields.one_of("watchdog", ("enabled", "disabled"))
+    return None if value is None else value == "enabled"
 
 
 def _session_key(fields: Fields) -> str | None:

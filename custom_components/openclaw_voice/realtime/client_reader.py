@@ -41,6 +41,9 @@ class Served(Protocol):
     def hear(self, pcm: bytes) -> None:
         """Take audio."""
 
+    def commit(self) -> bool:
+        """End what Home Assistant itself listens to; return whether there was something."""
+
     def interrupt(self) -> None:
         """Stop the answer."""
 
@@ -103,6 +106,8 @@ class ClientReader:
         if backend is None:
             return
         match event:
+            case AudioCommit() if self._session.commit():
+                return
             case AudioCommit():
                 backend.commit()
                 if self._session.config.turn_detection.mode is TurnMode.MANUAL:

@@ -19,6 +19,7 @@ from homeassistant.helpers.http import KEY_AUTHENTICATED, KEY_HASS, HomeAssistan
 from . import server_events
 from .client_events import ClientEvent
 from .client_messages import parse
+from .end_of_speech import Detector
 from .hub import Hub, SessionInfo, TooManyError
 from .protocol import (
     FIRST_MESSAGE_LIMIT,
@@ -31,6 +32,8 @@ from .protocol import (
 from .session import RealtimeSession, SessionHooks, StartBackend
 from .session_config import SessionConfig, Transport
 from .socket_channel import SocketChannel
+from .speech_detector import speech_detector
+from .standby_backend import start_standby
 
 URL: Final = "/api/openclaw_voice/realtime"
 
@@ -47,8 +50,17 @@ class Prepared:
     """What a satellite gets: whose session it is, and what answers in it."""
 
     info: SessionInfo
-    start_backend: StartBackend
+    """In standby there is no agent in it."""
+
+    start_backend: StartBackend = start_standby
+    """Left as it is in standby."""
+
+    detector: Callable[[], Detector] = speech_detector
+    """Makes what tells speech from noise, where Home Assistant itself asks something."""
+
     ask_gently: Callable[[RealtimeSession], Awaitable[None]] | None = None
+    asks_when_silent: bool = False
+    """Whether that is asked, unless the satellite says."""
 
 
 type Prepare = Callable[[str, SessionConfig, User], Awaitable[Prepared]]
@@ -219,7 +231,9 @@ class SatelliteSocket:
                 on_change=self._hub.changed,
                 take_text=lambda: self._hub.take_text(client, self._hass.loop.time()),
                 ask_gently=prepared.ask_gently,
+                asks_when_silent=prepared.asks_when_silent,
             ),
+            detector=prepared.detector,
         )
         self._hub.add(session)
         self._session = session

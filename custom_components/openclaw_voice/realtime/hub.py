@@ -32,6 +32,8 @@ class SessionInfo:
     """Of the gateway's config entry."""
 
     agent_id: str
+    """Empty in standby, as its name: there nobody answers."""
+
     agent_name: str
     satellite_id: str | None = None
     """As the satellite names itself; None when it does not."""
@@ -52,6 +54,10 @@ class Live(Protocol):
     @property
     def state(self) -> SessionState:
         """What it does now."""
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether the satellite only waits for its wake word: that is no conversation."""
 
     def end(self, reason: str) -> None:
         """End it soon. Idempotent."""
@@ -94,8 +100,13 @@ class Hub[S: Live]:
 
     @property
     def sessions(self) -> tuple[S, ...]:
-        """Those that go on, the oldest first."""
+        """Those that go on, the oldest first, also those in standby."""
         return tuple(self._sessions.values())
+
+    @property
+    def conversations(self) -> tuple[S, ...]:
+        """Those that go on and are no standby."""
+        return tuple(each for each in self.sessions if not each.is_standby)
 
     def session_of(self, satellite_id: str) -> S | None:
         """Return the session of a satellite, the newest if an older one still ends."""

@@ -105,8 +105,8 @@ class SessionReady(ServerEvent):
     type: ClassVar[str] = "session.ready"
     session_id: str
     backend: BackendName
-    agent: str
-    """The id of the agent that answers."""
+    agent: str | None
+    """The id of the agent that answers; None in standby."""
 
     agent_name: str | None = None
     audio: AudioConfig

@@ -24,6 +24,9 @@ class SessionMode(StrEnum):
     SINGLE = "single"
     """One turn."""
 
+    STANDBY = "standby"
+    """No conversation: the satellite waits for its wake word, and can be told something."""
+
 
 class Feature(StrEnum):
     """What the hardware of a satellite offers."""
@@ -108,6 +111,9 @@ class SessionConfig:
     """As BCP 47 tag."""
 
     turn_detection: TurnDetection = field(default_factory=TurnDetection)
+    half_duplex: bool | None = None
+    """Whether the microphone counts for nothing while something plays; None: as `features` say."""
+
     pipeline_id: str | None = None
     mode: SessionMode = SessionMode.CONVERSATION
     voice: str | None = None
@@ -122,7 +128,7 @@ class SessionConfig:
     has_tools: bool = True
     """Whether the agent may do more than talk."""
 
-    asks_when_silent: bool = False
+    asks_when_silent: bool | None = None
     """Whether somebody who has long been silent is asked gently before the session ends."""
 
     device_context: DeviceContext = field(default_factory=DeviceContext)
@@ -131,3 +137,10 @@ class SessionConfig:
     """The last ones, oldest first."""
 
     tools: tuple[ClientTool, ...] = ()
+
+    @property
+    def hears_over_answers(self) -> bool:
+        """Whether somebody may interrupt an answer by speaking."""
+        if self.half_duplex is not None:
+            return not self.half_duplex
+        return Feature.ECHO_CANCELLATION in self.satellite.features

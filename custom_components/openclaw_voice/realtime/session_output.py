@@ -108,10 +108,15 @@ class SessionOutput:
         self._resampler.reset()
         self._after.clear()
         cleared = self._playback.clear(self._clock())
-        self._sent = self._pushed
+        # What was dropped counts as gone, too: see `_step`.
+        self._sent = self._pushed - self.format.size(self._playback.dropped)
         self._is_playing = False
         self._wake.set()
         return cleared
+
+    def refuse(self, turn_id: str) -> None:
+        """Take no audio of a turn: it was stopped before there was any."""
+        self._playback.refuse(turn_id)
 
     def done(self, turn_id: str | None) -> None:
         """The satellite says that its speaker drained."""
