@@ -15,7 +15,7 @@ from .outbox.late_answers import Outbox
 from .outbox.notifier import Notifier
 from .realtime_usage import RealtimeUsage
 from .services import async_register
-from .voice_sessions import VoiceSessions
+from .voice_sessions import VoiceSessions, async_voice_sessions
 
 PLATFORMS = [
     Platform.AI_TASK,
@@ -24,8 +24,10 @@ PLATFORMS = [
     Platform.CONVERSATION,
     Platform.EVENT,
     Platform.NOTIFY,
+    Platform.NUMBER,
     Platform.SELECT,
     Platform.SENSOR,
+    Platform.SWITCH,
     Platform.UPDATE,
 ]
 
@@ -54,6 +56,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) -> 
 
 async def async_unload_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) -> bool:
     """Remove the agents and disconnect."""
+    # While there are still entities that tell of it.
+    await async_voice_sessions(hass).async_unload(entry.entry_id)
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
         await entry.runtime_data.async_stop()

@@ -1,4 +1,4 @@
-"""Whether the gateway is connected, and whether it is well."""
+"""Whether the gateway is connected and well, and whether somebody talks at a voice satellite."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
-from .entity import GatewayEntity
+from .entity import GatewayEntity, VoiceSatelliteEntity
 from .status_source import HasSource, Source
+from .voice_satellites import VoiceSatellite
 
 PARALLEL_UPDATES = 0
 
@@ -59,15 +60,36 @@ BINARY_SENSORS: Final = (
 """A row here is a row in `docs/status.md`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SatelliteBinarySensorDescription(BinarySensorEntityDescription, HasSource):
+    """A binary sensor of a voice satellite."""
+
+
+SESSION_ACTIVE: Final = SatelliteBinarySensorDescription(
+    key="session_active",
+    source=Source.VOICE,
+    device_class=BinarySensorDeviceClass.RUNNING,
+    tells_when_away=True,
+)
+"""A row of the same page."""
+
+
 async def async_setup_entry(
     _: HomeAssistant,
     entry: OpenClawConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the binary sensors of the gateway."""
+    """Add the binary sensors of the gateway, and of each voice satellite."""
+    coordinator = entry.runtime_data
     async_add_entities(
-        GatewayBinarySensor(entry.runtime_data, description) for description in BINARY_SENSORS
+        GatewayBinarySensor(coordinator, description) for description in BINARY_SENSORS
     )
+
+    @callback
+    def add(satellite: VoiceSatellite) -> None:
+        async_add_entities([SessionActive(coordinator, satellite)])
+
+    entry.async_on_unload(coordinator.satellites.async_for_each(add))
 
 
 class GatewayBinarySensor(GatewayEntity, BinarySensorEntity):
@@ -101,3 +123,26 @@ class GatewayBinarySensor(GatewayEntity, BinarySensorEntity):
         """What goes with it, for those that have something."""
         attributes = self.entity_description.attributes
         return attributes and attributes(self.coordinator)
+
+
+class SessionActive(VoiceSatelliteEntity, BinarySensorEntity):
+    """Whether somebody talks at a satellite: a session that is no standby."""
+
+    entity_description: SatelliteBinarySensorDescription
+
+    def __init__(self, coordinator: GatewayCoordinator, satellite: VoiceSatellite) -> None:
+        """Show it from now on."""
+        super().__init__(coordinator, satellite, SESSION_ACTIVE.key)
+        self.entity_description = SESSION_ACTIVE
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Always: without a connection nobody talks."""
+        return True
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Whether it is so."""
+        return self.session is not None and not self.session.is_standby

@@ -29,15 +29,10 @@ class SatelliteSettings:
     """Seconds that end an utterance."""
 
 
-def unique_prefix(satellite: VoiceSatellite) -> str:
-    """Return what the unique ids of a satellite's own entities begin with."""
-    return f"{satellite.entry_id}_voice_{satellite.satellite_id}"
-
-
 @callback
 def async_satellite_settings(hass: HomeAssistant, satellite: VoiceSatellite) -> SatelliteSettings:
     """Return what was chosen for a satellite."""
-    prefix = unique_prefix(satellite)
+    prefix = satellite.unique_id()
     return SatelliteSettings(
         pipeline_id=get_chosen_pipeline(hass, DOMAIN, prefix), silence=_silence(hass, prefix)
     )
@@ -47,7 +42,7 @@ def async_satellite_settings(hass: HomeAssistant, satellite: VoiceSatellite) -> 
 def async_select_id(hass: HomeAssistant, satellite: VoiceSatellite, kind: str) -> str | None:
     """Return the entity id of a select of a satellite: `PIPELINE` or `FINISHED_SPEAKING`."""
     return er.async_get(hass).async_get_entity_id(
-        Platform.SELECT, DOMAIN, f"{unique_prefix(satellite)}-{kind}"
+        Platform.SELECT, DOMAIN, f"{satellite.unique_id()}-{kind}"
     )
 
 

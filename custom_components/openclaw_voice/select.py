@@ -1,4 +1,7 @@
-"""Which agent answers at an Assist satellite, whatever agent its assistant names."""
+"""Which agent answers at an Assist satellite, whatever agent its assistant names.
+
+A satellite of this integration has its select on its own device, beside those of `voice_selects.py`.
+"""
 
 from typing import Final, override
 
@@ -6,6 +9,7 @@ from homeassistant.components.select import SelectEntity
 from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .agents import agents_of
@@ -13,6 +17,8 @@ from .assist.surroundings import async_place
 from .const import CONF_AGENT_ID
 from .coordinator import OpenClawConfigEntry
 from .entity import GatewayEntity
+from .voice_satellites import VoiceSatellite
+from .voice_selects import VoiceFinishedSelect, VoicePipelineSelect
 
 PARALLEL_UPDATES = 0
 
@@ -20,6 +26,8 @@ AS_THE_ASSISTANT_SAYS: Final = "as_the_assistant_says"
 """The option that chooses no agent."""
 
 _AGENT: Final = "satellite_agent"
+_OWN_AGENT: Final = "agent"
+"""Names the texts on the device of the satellite itself."""
 
 
 async def async_setup_entry(
@@ -27,12 +35,20 @@ async def async_setup_entry(
     entry: OpenClawConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add a select for every satellite, as long as there are agents to choose from."""
+    """Add the selects of every satellite; that of the agent when there are several."""
     SatelliteSelects(hass, entry, async_add_entities).async_start()
+    coordinator = entry.runtime_data
+
+    @callback
+    def add(satellite: VoiceSatellite) -> None:
+        kinds = (VoicePipelineSelect, VoiceFinishedSelect)
+        async_add_entities(kind(hass, coordinator, satellite) for kind in kinds)
+
+    entry.async_on_unload(coordinator.satellites.async_for_each(add))
 
 
 class SatelliteSelects:
-    """Adds and removes the selects as satellites and agents come and go."""
+    """Adds and removes the selects of agents as satellites and agents come and go."""
 
     def __init__(
         self,
@@ -71,7 +87,7 @@ class SatelliteSelects:
         wanted = self._wanted()
         registry = er.async_get(self._hass)
         known = er.async_entries_for_config_entry(registry, self._entry.entry_id)
-        for select in [entity for entity in known if entity.domain == Platform.SELECT]:
+        for select in [entity for entity in known if _chooses_agent(entity)]:
             if select.unique_id not in wanted:
                 registry.async_remove(select.entity_id)
         self._added &= wanted.keys()
@@ -104,8 +120,13 @@ class SatelliteAgentSelect(GatewayEntity, SelectEntity):
         super().__init__(entry.runtime_data, _AGENT, tells_when_away=True)
         self._entry = entry
         self._satellite = satellite.id
-        name = async_place(hass, satellite_id=satellite.entity_id).satellite_name
-        self._attr_translation_placeholders = {"satellite": name or satellite.entity_id}
+        ours = {each.device_id: each for each in entry.runtime_data.satellites.all}
+        if (own := ours.get(satellite.device_id or "")) is not None:
+            self._attr_translation_key = _OWN_AGENT
+            self._attr_device_info = DeviceInfo(identifiers={own.identifier})
+        else:
+            name = async_place(hass, satellite_id=satellite.entity_id).satellite_name
+            self._attr_translation_placeholders = {"satellite": name or satellite.entity_id}
         self.satellite_key: Final = f"{self._attr_unique_id}_{satellite.id}"
         self._attr_unique_id = self.satellite_key
 
@@ -163,3 +184,7 @@ class SatelliteAgentSelect(GatewayEntity, SelectEntity):
 @callback
 def _is_of_satellite(data: er.EventEntityRegistryUpdatedData) -> bool:
     return data["entity_id"].startswith(f"{Platform.ASSIST_SATELLITE}.")
+
+
+def _chooses_agent(entity: er.RegistryEntry) -> bool:
+    return entity.domain == Platform.SELECT and entity.translation_key in (_AGENT, _OWN_AGENT)

@@ -1,4 +1,4 @@
-"""What is known about the gateway and its agents. The tables are beside this file."""
+"""What is known about the gateway, its agents and satellites. The tables are beside this file."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,8 +13,12 @@ from homeassistant.util import dt as dt_util
 
 from .agent_sensors import AGENT_SENSORS, AgentSensorDescription
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
-from .entity import AgentEntity, GatewayEntity, async_add_to_agents
+from .entity import AgentEntity, GatewayEntity, VoiceSatelliteEntity, async_add_to_agents
 from .gateway_sensors import SENSORS, UNRECORDED, GatewaySensorDescription
+from .realtime.hub import HubEvent
+from .realtime.session import RealtimeSession
+from .satellite_sensors import SATELLITE_SENSORS, SatelliteSensorDescription
+from .voice_satellites import VoiceSatellite
 
 PARALLEL_UPDATES = 0
 
@@ -24,11 +28,21 @@ async def async_setup_entry(
     entry: OpenClawConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the sensors of the gateway, and of each agent."""
-    async_add_entities(GatewaySensor(entry.runtime_data, description) for description in SENSORS)
+    """Add the sensors of the gateway, of each agent, and of each voice satellite."""
+    coordinator = entry.runtime_data
+    async_add_entities(GatewaySensor(coordinator, description) for description in SENSORS)
     for description in AGENT_SENSORS:
         make = partial(AgentSensor, description)
         async_add_to_agents(entry, async_add_entities, make)
+
+    @callback
+    def add(satellite: VoiceSatellite) -> None:
+        async_add_entities(
+            SatelliteSensor(coordinator, satellite, description)
+            for description in SATELLITE_SENSORS
+        )
+
+    entry.async_on_unload(coordinator.satellites.async_for_each(add))
 
 
 class GatewaySensor(GatewayEntity, SensorEntity):
@@ -111,3 +125,33 @@ class AgentSensor(AgentEntity, SensorEntity):
     def last_reset(self) -> datetime | None:
         """Since when it counts, for those that begin anew."""
         return dt_util.start_of_local_day() if self.entity_description.is_of_today else None
+
+
+class SatelliteSensor(VoiceSatelliteEntity, SensorEntity):
+    """One fact about a voice satellite; it stays until there is a newer one."""
+
+    entity_description: SatelliteSensorDescription
+
+    def __init__(
+        self,
+        coordinator: GatewayCoordinator,
+        satellite: VoiceSatellite,
+        description: SatelliteSensorDescription,
+    ) -> None:
+        """Show what `description` reads."""
+        super().__init__(coordinator, satellite, description.key)
+        self.entity_description = description
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the satellite is connected, or the sensor is about what was."""
+        return self.entity_description.tells_when_away or super().available
+
+    @callback
+    @override
+    def _on_session(self, event: HubEvent[RealtimeSession]) -> None:
+        value = self.entity_description.value(event.session)
+        if value is not None:
+            self._attr_native_value = value
+        super()._on_session(event)

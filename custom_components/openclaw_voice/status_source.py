@@ -21,6 +21,9 @@ class Source(Enum):
     ROUND_TRIP = "a small request", "every 5 minutes"
     AGENTS = "`agents.list`", "when the configuration changes"
     TURNS = "our own turns", "after a turn"
+    SATELLITE = "the satellite", "pushed"
+    VOICE = "realtime sessions", "pushed"
+    VOICE_TURNS = "realtime sessions", "after a turn"
     ACTION = "–", "–"
     """Shows nothing, does something."""
 
