@@ -34,6 +34,7 @@ from .issues import GatewayIssues
 from .realtime_usage import RealtimeUsage
 from .status_board import StatusBoard
 from .voice_satellites import VoiceSatellites
+from .voice_sessions import async_voice_sessions
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds a connection somebody waits for may take: after that a setup is tried again later."""
@@ -154,6 +155,8 @@ class GatewayCoordinator:
             raise setup_error(err) from err
         self._register_device()
         self.satellites.async_start()
+        hub = async_voice_sessions(self._hass).hub
+        self._entry.async_on_unload(self.realtime_usage.async_follow(hub))
         self.directory.async_start()
         self.board.async_start()
         self.advisor.async_start()
@@ -169,6 +172,8 @@ class GatewayCoordinator:
 
         A turn people listen to is handed over; the runs of the others are aborted.
         """
+        # What its satellites still wait for is promised before the outbox stops.
+        await async_voice_sessions(self._hass).async_unload(self.entry_id)
         await self.household.async_stop()
         await self.realtime_usage.async_stop()
         await self.client.stop()
@@ -224,6 +229,7 @@ class GatewayCoordinator:
         """
         self.directory.async_update()
         self.household.async_update()
+        async_voice_sessions(self._hass).async_update(self)
         self._agent_listeners.tell()
         # What entities show may be an option of an agent.
         self._listeners.tell()

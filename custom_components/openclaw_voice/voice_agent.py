@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL
@@ -12,8 +13,10 @@ from homeassistant.helpers import entity_registry as er
 from .agents import agents_of
 from .assist.agent import Agent
 from .const import CONF_AGENT_ID, DOMAIN
-from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .realtime.protocol import ProtocolProblem, Reason
+
+if TYPE_CHECKING:
+    from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ def async_choose_agent(
     """
     everybody = _everybody(hass)
     if named is not None:
-        found = [each for each in everybody if named in (each.entity_id, each.agent.agent_id)]
+        found = _named(everybody, named)
         if len(found) > 1:
             found = [each for each in found if each.coordinator.entry_id == near]
     else:
@@ -62,6 +65,31 @@ def async_choose_agent(
     if not answering.agent.options.reachable_by_realtime or not may_use(user, answering):
         raise ProtocolProblem(Reason.AGENT_UNREACHABLE)
     return answering
+
+
+@callback
+def async_home_of(
+    hass: HomeAssistant, user: User, satellite_id: str, named: str | None
+) -> GatewayCoordinator | None:
+    """Return the entry that a satellite belongs to, as it names itself; None: nobody can tell.
+
+    That is the one that knows it, else that of the agent it names, else the only one.
+
+    Raises:
+        ProtocolProblem: The user has no right to use an agent of that entry.
+    """
+    everybody = list(coordinators(hass))
+    homes = [each for each in everybody if each.satellites.get(satellite_id)]
+    if not homes and named is not None:
+        homes = [each.coordinator for each in _named(_everybody(hass), named)]
+    if not homes:
+        homes = everybody
+    if len(homes) != 1:
+        return None
+    agents = [each for each in _everybody(hass) if each.coordinator is homes[0]]
+    if not any(may_use(user, each) for each in agents):
+        raise ProtocolProblem(Reason.AGENT_UNREACHABLE)
+    return homes[0]
 
 
 @callback
@@ -89,6 +117,10 @@ def _everybody(hass: HomeAssistant) -> list[Answering]:
                     Answering(coordinator=coordinator, agent=agent, entity_id=entity.entity_id)
                 )
     return found
+
+
+def _named(everybody: Iterable[Answering], name: str) -> list[Answering]:
+    return [each for each in everybody if name in (each.entity_id, each.agent.agent_id)]
 
 
 def _is_chosen(answering: Answering, satellite: str | None) -> bool:

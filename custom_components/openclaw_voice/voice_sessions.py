@@ -3,31 +3,37 @@
 There is one of it, whether a gateway is set up or not.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections import OrderedDict
+from collections.abc import Coroutine
 from dataclasses import replace
-import logging
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.auth.models import User
 from homeassistant.core import Context, HassJob, HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from .assist.question import Origin, Question
 from .assist.surroundings import async_origin
 from .const import DOMAIN
-from .realtime.assist_backend import AssistBackend
-from .realtime.backend import Backend, BackendError, BackendInfo, BackendName, BackendRequest
-from .realtime.backend_choice import start_first
 from .realtime.endpoint import Prepared, RealtimeHub, RealtimeView
-from .realtime.gateway_backend import GatewayBackend
 from .realtime.hub import Hub, SessionInfo
-from .realtime.orphans import Orphan
 from .realtime.protocol import ProtocolProblem, Reason
-from .realtime.session_config import Feature, SessionConfig
-from .voice_agent import Answering, async_choose_agent
+from .realtime.session_config import SessionConfig, SessionMode
+from .satellite_settings import SatelliteSettings, async_satellite_settings
+from .voice_agent import async_choose_agent, async_home_of
+from .voice_backends import VoiceBackends, Wish
+from .voice_satellites import VoiceSatellite
 from .websocket_api import async_register_commands
 
-_LOGGER: Final = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from .coordinator import GatewayCoordinator
+
+OPENING_LIMIT: Final = 300.0
+"""Seconds for which it matters what a satellite has said."""
+
+MAX_OPENINGS: Final = 64
+PROMISE_LIMIT: Final = 5.0
+"""Seconds to write down which answers are owed when sessions end."""
 
 DATA_SESSIONS: Final[HassKey[VoiceSessions]] = HassKey(f"{DOMAIN}_voice_sessions")
 
@@ -49,6 +55,8 @@ class VoiceSessions:
         self._hass = hass
         self._view = RealtimeView(self.hub, self.async_prepare)
         self._is_stopped = False
+        self._openings: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._promises: set[asyncio.Task[None]] = set()
 
     @callback
     def async_register(self) -> None:
@@ -65,8 +73,38 @@ class VoiceSessions:
         await self._view.async_close(Reason.STOPPED)
 
     async def async_unload(self, entry_id: str) -> None:
-        """End the sessions with the agents of an entry."""
+        """End the sessions with the agents of an entry; what they owe is promised then."""
         await self.hub.close(Reason.UNLOADED, entry_id=entry_id)
+        if self._promises:
+            await asyncio.wait(self._promises, timeout=PROMISE_LIMIT)
+
+    @callback
+    def async_update(self, coordinator: GatewayCoordinator) -> None:
+        """End the sessions with agents of an entry that were removed, or may not answer any more."""
+        for session in self.hub.sessions:
+            info = session.info
+            if info.entry_id != coordinator.entry_id or not info.agent_id:
+                continue
+            agent = coordinator.household.agent_of(info.agent_id)
+            if agent is None:
+                session.end(Reason.UNLOADED)
+            elif not agent.options.reachable_by_realtime:
+                session.end(Reason.AGENT_UNREACHABLE)
+
+    @callback
+    def async_note_opening(self, satellite_id: str, text: str) -> None:
+        """Note what was said at a satellite, as it names itself, for the next question there.
+
+        It matters for `OPENING_LIMIT`.
+        """
+        session = self.hub.session_of(satellite_id)
+        if session is not None and session.info.agent_id and session.backend is not None:
+            session.backend.note(text)
+            return
+        self._openings.pop(satellite_id, None)
+        self._openings[satellite_id] = (text, self._hass.loop.time() + OPENING_LIMIT)
+        if len(self._openings) > MAX_OPENINGS:
+            self._openings.popitem(last=False)
 
     async def async_prepare(self, session_id: str, config: SessionConfig, user: User) -> Prepared:
         """Return what a satellite gets.
@@ -76,86 +114,62 @@ class VoiceSessions:
         """
         if self._is_stopped:
             raise ProtocolProblem(Reason.STOPPED)
-        answering = async_choose_agent(self._hass, user, named=config.agent)
-        origin = await async_origin(self._hass, satellite_id=None, device_id=None, user_id=user.id)
+        satellite = self._admit(config, user)
         info = SessionInfo(
             session_id=session_id,
+            entry_id=satellite.entry_id if satellite else "",
+            agent_id="",
+            agent_name="",
+            satellite_id=config.satellite_id,
+            device_id=satellite.device_id if satellite else None,
+            user_id=user.id,
+        )
+        if config.mode is SessionMode.STANDBY:
+            return Prepared(info=info)
+        entity_id = satellite.entity_id(self._hass) if satellite else None
+        answering = async_choose_agent(
+            self._hass, user, named=config.agent, satellite=entity_id, near=info.entry_id
+        )
+        origin = await async_origin(
+            self._hass, satellite_id=entity_id, device_id=info.device_id, user_id=user.id
+        )
+        backends = VoiceBackends(
+            self._hass,
+            Wish(
+                answering=answering,
+                config=config,
+                settings=self._settings(satellite),
+                origin=origin,
+                context=Context(user_id=user.id),
+            ),
+            keep_promise=self._keep_promise,
+            take_opening=lambda: self._take_opening(config.satellite_id),
+        )
+        info = replace(
+            info,
             entry_id=answering.coordinator.entry_id,
             agent_id=answering.agent.agent_id,
             agent_name=answering.agent.name,
-            satellite_id=config.satellite_id,
-            user_id=user.id,
         )
-        choice = _Choice(self._hass, answering, config, origin, Context(user_id=user.id))
-        return Prepared(info=info, start_backend=choice.async_start)
+        return Prepared(info=info, start_backend=backends.async_start)
 
+    def _admit(self, config: SessionConfig, user: User) -> VoiceSatellite | None:
+        """Let a satellite be a device that names itself, also while no agent is chosen for it."""
+        if config.satellite_id is None:
+            return None
+        home = async_home_of(self._hass, user, config.satellite_id, config.agent)
+        return home.satellites.async_admit(config) if home else None
 
-class _Choice:
-    """The backends that may answer in one session."""
+    def _settings(self, satellite: VoiceSatellite | None) -> SatelliteSettings:
+        if satellite is None:
+            return SatelliteSettings()
+        return async_satellite_settings(self._hass, satellite)
 
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        answering: Answering,
-        config: SessionConfig,
-        origin: Origin,
-        context: Context,
-    ) -> None:
-        self._hass = hass
-        self._answering = answering
-        self._config = config
-        self._context = context
-        question = Question(
-            text="",
-            language=config.language or hass.config.language,
-            origin=origin,
-            session=config.session_key,
-            is_spoken=True,
-        )
-        agent = answering.agent
-        self._request = BackendRequest(
-            session_key=agent.key_of(agent.scope_of(question)),
-            language=config.language,
-            voice=config.voice,
-            model=config.model,
-            turn_detection=config.turn_detection,
-            pipeline_id=config.pipeline_id,
-            conversation_id=config.session_key,
-            device_id=origin.device_id,
-            satellite_id=origin.satellite_id,
-            cancels_echo=Feature.ECHO_CANCELLATION in config.satellite.features,
-        )
+    def _take_opening(self, satellite_id: str | None) -> str | None:
+        text, until = self._openings.pop(satellite_id or "", ("", 0.0))
+        return text if self._hass.loop.time() < until else None
 
-    async def async_start(self) -> tuple[Backend, BackendInfo]:
-        """Start the first backend that can; raises BackendError."""
-        makers: dict[BackendName, Callable[[], Backend]] = {
-            BackendName.GATEWAY: self._gateway,
-            BackendName.ASSIST: self._assist,
-        }
-        wanted = self._config.backend
-        names = list(makers) if wanted is None else [wanted]
-        return await start_first([makers[name] for name in names], on_failure=self._on_failure)
-
-    def _gateway(self) -> Backend:
-        coordinator = self._answering.coordinator
-        entry = self._answering.agent.house.entry
-        return GatewayBackend(
-            coordinator.client.talk,
-            self._request,
-            on_orphan=self._on_orphan,
-            keep_task=lambda work, name: entry.async_create_background_task(self._hass, work, name),
-        )
-
-    def _assist(self) -> Backend:
-        return AssistBackend(
-            self._hass,
-            replace(self._request, model=None),
-            agent=self._answering.entity_id,
-            context=self._context,
-        )
-
-    def _on_failure(self, error: BackendError) -> None:
-        _LOGGER.debug("A realtime backend does not start: %s", error.reason)
-
-    def _on_orphan(self, orphan: Orphan) -> None:
-        _LOGGER.debug("Run %s goes on without its satellite", orphan.run_id)
+    def _keep_promise(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._hass.async_create_task(work, f"{DOMAIN} promise an answer")
+        self._promises.add(task)
+        task.add_done_callback(self._promises.discard)

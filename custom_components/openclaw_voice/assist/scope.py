@@ -10,6 +10,14 @@ from .session_key import SessionKind, SessionScope
 SHARED_VALUE: Final = "home"
 """Of the one session that everybody shares; a question may name it, too."""
 
+_NAMED: Final = "openclaw_voice:"
+"""Begins the id of a conversation that names its session."""
+
+
+def named_conversation(name: str) -> str:
+    """Return the id of the conversation of Home Assistant whose questions belong to a session by name."""
+    return f"{_NAMED}{name}"
+
 
 def session_scope(question: Question, options: AgentOptions) -> SessionScope:
     """Return the scope of a question, without the generation that `Memory` adds.
@@ -18,7 +26,7 @@ def session_scope(question: Question, options: AgentOptions) -> SessionScope:
     and one without a satellite to its conversation. A question without a conversation gets one of
     its own, so call this once for each question.
     """
-    if name := (question.session or "").strip():
+    if name := (question.session or _name_of(question.conversation_id)).strip():
         return SessionScope(kind=SessionKind.SHARED, value=name)
     origin = question.origin
     match options.scope:
@@ -34,6 +42,12 @@ def session_scope(question: Question, options: AgentOptions) -> SessionScope:
             return SessionScope(kind=SessionKind.SATELLITE, value=origin.satellite_id)
     value = question.conversation_id or uuid.uuid4().hex
     return SessionScope(kind=SessionKind.CONVERSATION, value=value)
+
+
+def _name_of(conversation_id: str | None) -> str:
+    """Return the name of the session that a conversation names, if it does."""
+    conversation_id = conversation_id or ""
+    return conversation_id[len(_NAMED) :] if conversation_id.startswith(_NAMED) else ""
 
 
 def kinds_of(scope: SessionKind) -> frozenset[SessionKind]:
