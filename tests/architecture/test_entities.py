@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from custom_components.openclaw_voice.agent_sensors import AGENT_SENSORS
-from custom_components.openclaw_voice.binary_sensor import BINARY_SENSORS
+from custom_components.openclaw_voice.binary_sensor import BINARY_SENSORS, SESSION_ACTIVE
 from custom_components.openclaw_voice.button import BUTTONS
 from custom_components.openclaw_voice.event import NOTIFICATION
 from custom_components.openclaw_voice.exceptions import CONNECTION_ERRORS
@@ -23,8 +23,12 @@ from custom_components.openclaw_voice.issues import (
     SECRET_KEPT,
     VANISHED,
 )
+from custom_components.openclaw_voice.number import VOLUME
 from custom_components.openclaw_voice.outbox.notification import NotificationKind
 from custom_components.openclaw_voice.repairs import NOT_SOLVED
+from custom_components.openclaw_voice.satellite_sensors import SATELLITE_SENSORS
+from custom_components.openclaw_voice.satellite_settings import FINISHED_SPEAKING, PIPELINE
+from custom_components.openclaw_voice.switch import MUTE
 from custom_components.openclaw_voice.update import UPDATE
 
 from .source import ROOT, load_json
@@ -34,15 +38,20 @@ EN = load_json("translations/en.json")
 ENTITY = EN["entity"]
 ICONS = load_json("icons.json")["entity"]
 KEYS = {
-    "binary_sensor": {description.key for description in BINARY_SENSORS},
+    "binary_sensor": {description.key for description in (*BINARY_SENSORS, SESSION_ACTIVE)},
     "button": {description.key for description in BUTTONS},
     "event": {NOTIFICATION},
-    "select": {"satellite_agent"},
-    "sensor": {description.key for description in (*SENSORS, *AGENT_SENSORS)},
+    "number": {VOLUME.key},
+    "select": {"satellite_agent", "agent", PIPELINE, FINISHED_SPEAKING},
+    "sensor": {description.key for description in (*SENSORS, *AGENT_SENSORS, *SATELLITE_SENSORS)},
+    "switch": {MUTE.key},
     "update": {UPDATE.key},
 }
-TABLES = ("gateway_sensors", "agent_sensors")
-"""Files with the keys of sensors."""
+TABLES = {
+    "select": ("select", "satellite_settings"),
+    "sensor": ("gateway_sensors", "agent_sensors", "satellite_sensors"),
+}
+"""Files with the keys of a platform that has them not in its own file alone."""
 
 
 def test_every_entity_has_a_name_and_no_name_is_left_over() -> None:
@@ -54,7 +63,7 @@ def test_every_entity_has_a_name_and_no_name_is_left_over() -> None:
 @pytest.mark.parametrize("platform", KEYS)
 def test_keys_are_those_of_the_platform(platform: str) -> None:
     """The keys above are written in the code."""
-    files = TABLES if platform == "sensor" else (platform,)
+    files = TABLES.get(platform, (platform,))
     source = "".join(Path(ROOT, f"{file}.py").read_text(encoding="utf-8") for file in files)
     assert all(f'"{key}"' in source for key in KEYS[platform])
 

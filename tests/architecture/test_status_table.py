@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from typing import Final
 
+from homeassistant.components.number import NumberEntityDescription
 from homeassistant.components.sensor import SensorEntityDescription
 from homeassistant.helpers.entity import EntityDescription
 import pytest
 
 from custom_components.openclaw_voice.agent_sensors import AGENT_SENSORS
-from custom_components.openclaw_voice.binary_sensor import BINARY_SENSORS
+from custom_components.openclaw_voice.binary_sensor import BINARY_SENSORS, SESSION_ACTIVE
 from custom_components.openclaw_voice.button import BUTTONS
 from custom_components.openclaw_voice.gateway_sensors import SENSORS
+from custom_components.openclaw_voice.number import VOLUME
+from custom_components.openclaw_voice.satellite_sensors import SATELLITE_SENSORS
 from custom_components.openclaw_voice.status_source import HasSource, Source
+from custom_components.openclaw_voice.switch import MUTE
 from custom_components.openclaw_voice.update import UPDATE
 
 from .source import ROOT, load_json
@@ -25,6 +29,13 @@ GATEWAY: Final = {
     "button": BUTTONS,
 }
 AGENT: Final = {"sensor": AGENT_SENSORS}
+SATELLITE: Final = {
+    "binary_sensor": (SESSION_ACTIVE,),
+    "sensor": SATELLITE_SENSORS,
+    "number": (VOLUME,),
+    "switch": (MUTE,),
+}
+TABLES: Final = {"Gateway": GATEWAY, "Agent": AGENT, "Voice satellite": SATELLITE}
 NOTHING: Final = "–"
 
 
@@ -38,6 +49,8 @@ def in_code(tables: dict[str, tuple[EntityDescription, ...]]) -> Iterator[list[s
                 unit = description.suggested_unit_of_measurement
                 unit = unit or description.native_unit_of_measurement
                 state_class = description.state_class
+            elif isinstance(description, NumberEntityDescription):
+                unit = description.native_unit_of_measurement
             yield [
                 TEXTS[platform][description.key]["name"],
                 platform.replace("_", " "),
@@ -56,7 +69,7 @@ def on_page(heading: str) -> list[list[str]]:
     return rows[2:]
 
 
-@pytest.mark.parametrize(("heading", "tables"), [("Gateway", GATEWAY), ("Agent", AGENT)])
+@pytest.mark.parametrize(("heading", "tables"), TABLES.items())
 def test_every_entity_has_its_row(
     heading: str, tables: dict[str, tuple[EntityDescription, ...]]
 ) -> None:
@@ -66,10 +79,10 @@ def test_every_entity_has_its_row(
 
 def test_every_source_is_one_of_an_entity() -> None:
     """A source nobody has is a leftover."""
-    tables = (*GATEWAY.values(), *AGENT.values())
     used = {
         description.source
-        for table in tables
+        for tables in TABLES.values()
+        for table in tables.values()
         for description in table
         if isinstance(description, HasSource)
     }
