@@ -84,6 +84,10 @@ class ScriptedBackend:
         """Write it down."""
         self.calls.append(("respond",))
 
+    def note(self, text: str) -> None:
+        """Write it down."""
+        self.calls.append(("note", text))
+
     async def steer(self, text: str, mode: str | None) -> Mapping[str, Any]:
         """Answer as a test says."""
         self.calls.append(("steer", text, mode))

@@ -37,6 +37,7 @@ class FakeSession:
         self.state = SessionState.IDLE
         self.reasons: list[str] = []
         self.obeys = True
+        self.is_standby = False
         self._hub = hub
 
     def end(self, reason: str) -> None:

@@ -80,7 +80,11 @@ READY = events.SessionReady(
             events.Announcement(id="a", text="Dinner"),
             {"type": "announcement", "id": "a", "text": "Dinner"},
         ),
-        (events.Listen(), {"type": "listen"}),
+        (
+            events.Listen(purpose=events.Purpose.ANSWER),
+            {"type": "listen", "purpose": "answer"},
+        ),
+        (events.ListenEnded(), {"type": "listen.ended"}),
         (events.SatelliteSet(volume=0.0), {"type": "satellite.set", "volume": 0.0}),
         (events.SatelliteSet(muted=False), {"type": "satellite.set", "muted": False}),
         (events.TurnStarted(), {"type": "turn.started"}),

@@ -48,11 +48,7 @@ from custom_components.openclaw_voice.realtime.client_events import (
 )
 from custom_components.openclaw_voice.realtime.hub import SessionInfo
 from custom_components.openclaw_voice.realtime.protocol import Reason
-from custom_components.openclaw_voice.realtime.session import (
-    RealtimeSession,
-    SessionHooks,
-    SessionLimits,
-)
+from custom_components.openclaw_voice.realtime.session import RealtimeSession, SessionHooks
 from custom_components.openclaw_voice.realtime.session_config import (
     AudioConfig,
     ClientTool,
@@ -63,6 +59,7 @@ from custom_components.openclaw_voice.realtime.session_config import (
 )
 from custom_components.openclaw_voice.realtime.session_state import SessionState
 from custom_components.openclaw_voice.realtime.session_tasks import MAX_TASKS
+from custom_components.openclaw_voice.realtime.session_watch import SessionLimits
 from custom_components.openclaw_voice.realtime.summary import SessionSummary
 
 from .scripted import WAIT_LIMIT, ListChannel, ScriptedBackend
@@ -421,12 +418,12 @@ async def test_home_assistant_announces() -> None:
         assert bench.session.is_announcing
         assert bench.is_in(SessionState.SPEAKING)
         bench.session.hear(b"\1\1")
-        assert bench.backend.heard == b""
+        assert bench.backend.heard == bytes(2)
         bench.session.receive(PlaybackDone(bench.channel.last(say.Announcement).id))
         assert await announcing
         assert bench.is_in(SessionState.IDLE)
         bench.session.hear(b"\1\1")
-        assert bench.backend.heard == b"\1\1"
+        assert bench.backend.heard == bytes(2) + b"\1\1"
         assert len(bench.channel.pcm) == 32_000
         bench.session.ask_to_listen()
         bench.session.set_controls(volume=0.2)

@@ -81,6 +81,9 @@ class Announcer:
             async with asyncio.timeout(seconds + HEARD_LIMIT):
                 return await heard
         except TimeoutError:
+            # Whoever waited has given up: nothing of it is to be heard later.
+            cleared = self._output.clear(refuse=True)
+            self._channel.send(server_events.AudioClear(turn_id=cleared.turn_id, reason="timeout"))
             self._session.happened(Cause.OVER)
             return False
         finally:

@@ -26,10 +26,12 @@ from .protocol import (
     MAX_MESSAGE,
     MAX_PROBLEMS,
     PING_INTERVAL,
+    RULES,
     ProtocolProblem,
     Reason,
 )
-from .session import RealtimeSession, SessionHooks, StartBackend
+from .session import RealtimeSession, SessionHooks
+from .session_backend import StartBackend
 from .session_config import SessionConfig, Transport
 from .socket_channel import SocketChannel
 from .speech_detector import speech_detector
@@ -158,7 +160,8 @@ class SatelliteSocket:
         if self._session is not None:
             self._session.end(reason)
         else:
-            self._channel.send(server_events.error(reason, is_recoverable=False))
+            if RULES[reason].code is not None:
+                self._channel.send(server_events.error(reason, is_recoverable=False))
             self._channel.close(reason)
 
     async def _meet(self) -> None:
@@ -186,7 +189,7 @@ class SatelliteSocket:
         """Wait for the configuration; None when the socket is closed before."""
         try:
             async with asyncio.timeout(FIRST_MESSAGE_LIMIT):
-                while (event := await self._receive(Transport.JSON)) is not None:
+                while (event := await self._receive(None)) is not None:
                     if isinstance(event, SessionConfig):
                         return event
                     self._tell(ProtocolProblem(Reason.CONFIG_REQUIRED))
@@ -261,19 +264,25 @@ class SatelliteSocket:
             self._problems = 0
             session.receive(event)
 
-    async def _receive(self, transport: Transport) -> ClientEvent | None:
-        """Return the next event that can be taken, None when the socket is closed."""
+    async def _receive(self, transport: Transport | None) -> ClientEvent | None:
+        """Return the next event that can be taken, None when the socket is closed.
+
+        Without a transport no session has begun: what is no JSON then is audio that came too early.
+        """
         while True:
             message = await self._socket.receive()
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 self._note_end(message)
                 return None
             try:
-                event = parse(message.data, transport)
+                return parse(message.data, transport or Transport.JSON)
             except ProtocolProblem as problem:
-                self._tell(problem)
-                continue
-            return event
+                is_early = (
+                    transport is None
+                    and message.type is WSMsgType.BINARY
+                    and problem.reason is Reason.INVALID_EVENT
+                )
+                self._tell(ProtocolProblem(Reason.CONFIG_REQUIRED) if is_early else problem)
 
     def _tell(self, problem: ProtocolProblem) -> None:
         """Refuse a message; too many in a row end it all."""

@@ -9,11 +9,11 @@ from typing import Any, Final, Protocol
 
 from ..assist.run_limit import RunLimit
 from ..gateway.callbacks import Listeners
-from .protocol import MAX_SESSIONS
+from .protocol import MAX_SESSIONS, MAX_STANDBY
 from .session_state import SessionState
 from .summary import SessionSummary
 
-MAX_SOCKETS: Final = 32
+MAX_SOCKETS: Final = 64
 """That are open, also before they have said who they are."""
 
 MAX_CLIENTS: Final = 256
@@ -96,7 +96,7 @@ class Hub[S: Live]:
         self._texts: OrderedDict[str, RunLimit] = OrderedDict()
         self._sockets = 0
         self.total = 0
-        """How many sessions there were since Home Assistant has started."""
+        """How many conversations there were since Home Assistant has started."""
 
     @property
     def sessions(self) -> tuple[S, ...]:
@@ -139,12 +139,17 @@ class Hub[S: Live]:
         """
         satellite_id = session.info.satellite_id
         older = self.session_of(satellite_id) if satellite_id else None
-        if len(self._sessions) - (older is not None) >= MAX_SESSIONS:
+        alike = [
+            each
+            for each in self.sessions
+            if each is not older and each.is_standby == session.is_standby
+        ]
+        if len(alike) >= (MAX_STANDBY if session.is_standby else MAX_SESSIONS):
             raise TooManyError
         if older is not None:
             older.end(self._replaced)
         self._sessions[session.info.session_id] = session
-        self.total += 1
+        self.total += not session.is_standby
         self._listeners.tell(HubEvent(kind=HubEventKind.STARTED, session=session))
 
     def changed(self, session: S) -> None:

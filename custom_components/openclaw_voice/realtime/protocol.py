@@ -31,6 +31,9 @@ MAX_TEXT_PER_MINUTE: Final = 30
 """Messages with text for the agent (`steer`, `tool.result`, …) of one satellite."""
 
 MAX_SESSIONS: Final = 16
+MAX_STANDBY: Final = 32
+"""Satellites that wait for their wake word."""
+
 MAX_PROBLEMS: Final = 3
 """Messages in a row that cannot be taken before the session is ended."""
 

@@ -7,6 +7,7 @@ that is None is not sent.
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from .backend import BackendName, Capabilities, Speaker
@@ -75,6 +76,7 @@ _WIRE: Final[Mapping[str, tuple[str, Callable[[Any], object]]]] = {
     "mean_first_audio": ("firstAudioMs", _milliseconds),
     "notes": ("notes", list),
     "pcm": ("data", _base64),
+    "purpose": ("purpose", str),
     "provider_first_byte": ("providerFirstByteMs", _milliseconds),
     "speaker": ("role", str),
 }
@@ -192,11 +194,29 @@ class Announcement(ServerEvent):
     text: str = field(repr=False)
 
 
+class Purpose(StrEnum):
+    """What a satellite is asked to listen for."""
+
+    CONVERSATION = "conversation"
+    """As after a wake word: somebody is to talk with the agent."""
+
+    ANSWER = "answer"
+    """Somebody is to answer a question, in this session, until `listen.ended`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen(ServerEvent):
-    """Home Assistant wants an answer by voice: open the microphone as after a wake word."""
+    """Home Assistant wants to hear somebody: open the microphone."""
 
     type: ClassVar[str] = "listen"
+    purpose: Purpose = Purpose.CONVERSATION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenEnded(ServerEvent):
+    """The answer was heard, or there was none: in standby, close the microphone."""
+
+    type: ClassVar[str] = "listen.ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

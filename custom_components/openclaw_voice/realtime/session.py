@@ -6,14 +6,14 @@ of the session belong to `run`, which returns when it is over.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 import logging
 from typing import Final
 
 from . import server_events
 from .announcing import Announcer
-from .backend import Backend, BackendError, BackendInfo, BackendName, TurnMode
+from .backend import Backend, BackendError, BackendInfo, TurnMode
 from .backend_events import BackendReader
 from .channel import Channel
 from .client_events import ClientEvent, SatelliteState
@@ -21,19 +21,18 @@ from .client_reader import ClientReader
 from .end_of_speech import Detector, level_alone
 from .hub import SessionInfo
 from .latency import LatencyClock, LatencySummary
-from .protocol import RULES, Reason, reason_of
+from .protocol import Reason, reason_of
+from .session_backend import SessionBackend, StartBackend
 from .session_config import SessionConfig, SessionMode
-from .session_ears import ECHO, SessionEars
+from .session_ears import SessionEars
 from .session_output import Clock, SessionOutput
 from .session_state import Cause, SessionState, next_state
 from .session_tasks import SessionTasks
 from .session_watch import DEFAULT_LIMITS, SessionLimits, SessionWatch
+from .session_words import goodbye, ready
 from .summary import SessionSummary
 
 _LOGGER = logging.getLogger(__name__)
-
-type StartBackend = Callable[[], Awaitable[tuple[Backend, BackendInfo]]]
-"""Chooses a backend and starts it; raises BackendError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +70,6 @@ class RealtimeSession:
         """Nothing happens before `run`; audio is kept."""
         self.info: Final = info
         self.config: Final = config
-        self.backend_info: BackendInfo | None = None
-        """None until it has started."""
-
         self.satellite_state = SatelliteState()
         """The controls of the satellite, as it told them last."""
 
@@ -84,20 +80,16 @@ class RealtimeSession:
         """How it was; None until it has ended."""
 
         self.state = SessionState.IDLE
-        self._start_backend = start_backend
+        self._answering = SessionBackend(start_backend)
         self._channel = channel
         self._clock = clock
         self._hooks = hooks or SessionHooks()
         self._limits = limits
-        self._backend: Backend | None = None
         self._reason: Reason | None = None
         self._ended = asyncio.Event()
         self._started = clock()
-        self._deaf_until = 0.0
-        self._notes: list[str] = []
         self._watch = SessionWatch(self, limits, clock, self._question())
         self._tasks = SessionTasks(f"realtime session {info.session_id}", self._on_failure)
-        self._ears = SessionEars(config, detector)
         self._latency = LatencyClock(config.turn_detection.silence)
         self._output = SessionOutput(
             channel,
@@ -107,6 +99,7 @@ class RealtimeSession:
             on_mark=self._on_mark,
             on_drained=self._on_drained,
         )
+        self._ears = SessionEars(config, detector, self._output, clock)
         self._announcer = Announcer(self, self._output, channel)
         self._reader = BackendReader(
             self, self._output, channel, self._latency, clock, tasks=self._tasks
@@ -129,7 +122,7 @@ class RealtimeSession:
         """Take audio of the microphone, cut anywhere."""
         if self.config.turn_detection.mode is TurnMode.MANUAL:
             self.touch()
-        self._ears.hear(pcm, is_deaf=self._is_deaf)
+        self._ears.hear(pcm, is_announcing=self._announcer.is_speaking)
 
     def commit(self) -> bool:
         """End the answer to a question of Home Assistant; return whether there was one."""
@@ -142,8 +135,8 @@ class RealtimeSession:
         reason = "response_cancelled"
         self._channel.send(server_events.AudioClear(turn_id=cleared.turn_id, reason=reason))
         self._reader.cut(cleared)
-        if not self._announcer.cancel() and self._backend is not None:
-            self._backend.interrupt(cleared.heard)
+        if not self._announcer.cancel() and self.backend is not None:
+            self.backend.interrupt(cleared.heard)
         self.happened(Cause.DROPPED)
 
     def playback_done(self, turn_id: str | None) -> None:
@@ -177,7 +170,8 @@ class RealtimeSession:
         It is PCM of 16 kHz that nobody else hears. Nothing when nobody speaks within `start_limit`
         seconds, or the session is over.
         """
-        self.ask_to_listen()
+        self.touch()
+        self._channel.send(server_events.Listen(purpose=server_events.Purpose.ANSWER))
         utterance = self._ears.listen(
             start_limit=start_limit, limit=limit, on_end=self._on_answered
         )
@@ -189,13 +183,10 @@ class RealtimeSession:
 
     def note(self, text: str) -> None:
         """Have the agent know something with the next question; nobody is told now."""
-        if self._backend is None:
-            self._notes.append(text)
-        else:
-            self._backend.note(text)
+        self._answering.note(text)
 
     def ask_to_listen(self) -> None:
-        """Have the satellite listen as after its wake word."""
+        """Have the satellite listen as after its wake word: somebody is to talk with the agent."""
         self.touch()
         self._channel.send(server_events.Listen())
 
@@ -230,7 +221,12 @@ class RealtimeSession:
     @property
     def backend(self) -> Backend | None:
         """What answers; None until it has started."""
-        return self._backend
+        return self._answering.backend
+
+    @property
+    def backend_info(self) -> BackendInfo | None:
+        """What is known of it; None until it has started."""
+        return self._answering.info
 
     @property
     def is_announcing(self) -> bool:
@@ -277,26 +273,19 @@ class RealtimeSession:
             self._announcer.close()
             self._ears.commit()
             await self._tasks.stop()
-            await self._close_backend()
+            await self._answering.close(self._limits.close)
         return summary
 
     async def _live(self) -> None:
-        try:
-            async with asyncio.timeout(self._limits.start):
-                self._backend, info = await self._start_backend()
-        except TimeoutError as err:
-            raise BackendError(Reason.BACKEND_START_FAILED) from err
-        self.backend_info = info
+        backend, info = await self._answering.start(self._limits.start)
         self._output.open(info.output_rate)
-        self._channel.send(self._ready(info))
+        self._channel.send(ready(self.info, self.config, info))
         self.touch()
         self._hooks.on_change(self)
         self._tasks.start(self._output.run())
         self._tasks.start(self._watch.run())
-        self._ears.open(info.input_rate, self._backend.append_audio)
-        for text in self._notes:
-            self._backend.note(text)
-        async for event in self._backend.events():
+        self._ears.open(info, backend.append_audio)
+        async for event in backend.events():
             if self.state is not SessionState.IDLE:
                 self._watch.go_on()
             was_working = self.is_working
@@ -308,23 +297,9 @@ class RealtimeSession:
     def give_up_answer(self) -> None:
         """Wait no longer for an answer."""
         self._channel.send(server_events.error(Reason.PROVIDER_UNAVAILABLE, is_recoverable=True))
-        if self._backend is not None:
-            self._backend.interrupt(0.0)
+        if self.backend is not None:
+            self.backend.interrupt(0.0)
         self.happened(Cause.DROPPED)
-
-    @property
-    def _is_deaf(self) -> bool:
-        """Whether the microphone hears the loudspeaker, and must not count."""
-        if self.config.hears_over_answers:
-            return False
-        if self._announcer.is_speaking:
-            return True
-        # The other backend sees to it itself; and who holds a button means it.
-        info = self.backend_info
-        is_open = info is not None and info.name is BackendName.GATEWAY
-        if not is_open or self.config.turn_detection.mode is TurnMode.MANUAL:
-            return False
-        return self._output.is_busy or self._clock() < self._deaf_until
 
     def _question(self) -> Callable[[], Awaitable[None]] | None:
         """Return what asks whether somebody is there, if that is wanted."""
@@ -333,38 +308,24 @@ class RealtimeSession:
         ask = self._hooks.ask_gently if is_wanted else None
         return None if ask is None else partial(ask, self)
 
-    def _ready(self, info: BackendInfo) -> server_events.SessionReady:
-        can = info.capabilities
-        is_heard = (
-            self.config.hears_over_answers or self.config.turn_detection.mode is TurnMode.MANUAL
-        )
-        return server_events.SessionReady(
-            session_id=self.info.session_id,
-            backend=info.name,
-            agent=self.info.agent_id or None,
-            agent_name=self.info.agent_name or None,
-            audio=self.config.audio,
-            capabilities=replace(can, barge_in=can.barge_in and is_heard),
-            notes=info.notes,
-        )
-
     def _on_answered(self) -> None:
         """The microphone is free again."""
+        self._channel.send(server_events.ListenEnded())
         if self.state is SessionState.LISTENING:
             self.happened(Cause.OVER)
 
     def _on_mark(self, mark: str) -> None:
-        if self._backend is not None:
-            self._backend.played(mark)
+        if self.backend is not None:
+            self.backend.played(mark)
 
     def _on_drained(self) -> None:
         """Everything was heard: what next?"""
-        self._deaf_until = self._clock() + ECHO
+        self._ears.drained()
         if self._announcer.heard():
             self.happened(Cause.OVER)
             return
-        if self._backend is not None:
-            self._backend.drained()
+        if self.backend is not None:
+            self.backend.drained()
         if self._reader.is_over:
             self.over()
         else:
@@ -387,18 +348,8 @@ class RealtimeSession:
         """Tell the satellite why it is over, and hang up."""
         reason = self._reason or Reason.STOPPED
         summary = self._summary(reason)
-        if RULES[reason].code is not None:
-            self._channel.send(server_events.error(reason, is_recoverable=False))
-        self._channel.send(
-            server_events.SessionEnded(
-                reason=reason,
-                duration=summary.seconds,
-                turn_count=summary.turns,
-                summary=RULES[reason].message,
-                tokens=summary.tokens.get("total_tokens"),
-                mean_first_audio=summary.latency.mean_first_audio,
-            )
-        )
+        for event in goodbye(summary, reason):
+            self._channel.send(event)
         self._channel.close(reason)
         self.happened(Cause.ENDED)
         return summary
@@ -414,12 +365,3 @@ class RealtimeSession:
             latency=self.latency,
             dropped=self._ears.dropped + self._output.dropped + self._channel.dropped,
         )
-
-    async def _close_backend(self) -> None:
-        if self._backend is None:
-            return
-        try:
-            async with asyncio.timeout(self._limits.close):
-                await self._backend.close()
-        except Exception as err:  # noqa: BLE001 - the session is over, whatever it says
-            _LOGGER.debug("Session %s: %s", self.info.session_id, type(err).__name__)

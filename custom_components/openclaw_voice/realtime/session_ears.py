@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from .answer_listener import AnswerListener
-from .backend import TurnMode
+from .backend import BackendInfo, BackendName, TurnMode
 from .end_of_speech import Detector
 from .session_config import SessionConfig
 from .session_input import SessionInput
+from .session_output import Clock, SessionOutput
 
 ECHO: Final = 0.2
 """Seconds for which a room still sounds when the loudspeaker is still."""
@@ -16,10 +17,20 @@ ECHO: Final = 0.2
 class SessionEars:
     """The microphone of one session. What nobody may hear is silence: time goes on."""
 
-    def __init__(self, config: SessionConfig, detector: Callable[[], Detector]) -> None:
-        """Keep what is heard until `open`."""
+    def __init__(
+        self,
+        config: SessionConfig,
+        detector: Callable[[], Detector],
+        output: SessionOutput,
+        clock: Clock,
+    ) -> None:
+        """Keep what is heard until `open`; `output` is what else is in the room."""
         self._config = config
         self._detector = detector
+        self._output = output
+        self._clock = clock
+        self._is_deaf_while_playing = False
+        self._deaf_until = 0.0
         self._input = SessionInput(config.audio.sample_rate)
         self._listener: AnswerListener | None = None
 
@@ -29,23 +40,29 @@ class SessionEars:
         return self._input.dropped
 
     @property
-    def is_asking(self) -> bool:
-        """Whether Home Assistant itself waits for an answer."""
-        return self._listener is not None
+    def _is_manual(self) -> bool:
+        return self._config.turn_detection.mode is TurnMode.MANUAL
 
-    def open(self, rate: int, append: Callable[[bytes], None]) -> None:
-        """Let a backend hear, at so many samples a second."""
-        self._input.open(rate, append)
+    def open(self, info: BackendInfo, append: Callable[[bytes], None]) -> None:
+        """Let a backend hear."""
+        # The other one sees to it itself; and who holds a button means it.
+        is_open = info.name is BackendName.GATEWAY and not self._is_manual
+        self._is_deaf_while_playing = is_open and not self._config.hears_over_answers
+        self._input.open(info.input_rate, append)
 
-    def hear(self, pcm: bytes, *, is_deaf: bool) -> None:
+    def hear(self, pcm: bytes, *, is_announcing: bool) -> None:
         """Take audio, cut anywhere."""
         if self._listener is not None:
             self._listener.hear(pcm)
-        elif not is_deaf:
+        elif not self._hears_itself(is_announcing):
             self._input.hear(pcm)
             return
-        if self._config.turn_detection.mode is TurnMode.SERVER:
+        if not self._is_manual:
             self._input.hear(bytes(len(pcm)))
+
+    def drained(self) -> None:
+        """The loudspeaker is still."""
+        self._deaf_until = self._clock() + ECHO
 
     def listen(
         self, *, start_limit: float, limit: float, on_end: Callable[[], None]
@@ -73,3 +90,10 @@ class SessionEars:
             return False
         self._listener.end()
         return True
+
+    def _hears_itself(self, is_announcing: bool) -> bool:
+        """Tell whether the microphone hears the loudspeaker, and must not count."""
+        if is_announcing:
+            return not self._config.hears_over_answers
+        is_playing = self._output.is_busy or self._clock() < self._deaf_until
+        return self._is_deaf_while_playing and is_playing
