@@ -3,6 +3,7 @@
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv, instance_id
+from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
 from .assist.memory import Memory
@@ -13,12 +14,15 @@ from .gateway.client import GatewayClient
 from .issues import GatewayIssues
 from .outbox.late_answers import Outbox
 from .outbox.notifier import Notifier
+from .realtime.protocol import Reason
 from .realtime_usage import RealtimeUsage
 from .services import async_register
+from .voice_satellites import satellite_id_of
 from .voice_sessions import VoiceSessions, async_voice_sessions
 
 PLATFORMS = [
     Platform.AI_TASK,
+    Platform.ASSIST_SATELLITE,
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
     Platform.CONVERSATION,
@@ -72,6 +76,19 @@ async def async_remove_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) ->
     await Outbox.async_remove(hass, entry)
     await Notifier.async_remove(hass, entry)
     await RealtimeUsage.async_remove(hass, entry.entry_id)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: OpenClawConfigEntry, device: DeviceEntry
+) -> bool:
+    """Let people remove satellites: gateway and agents go with what they were made from."""
+    satellite_id = satellite_id_of(entry.entry_id, device)
+    if satellite_id is None:
+        return False
+    session = async_voice_sessions(hass).hub.session_of(satellite_id)
+    if session is not None and session.info.device_id == device.id:
+        session.end(Reason.UNLOADED)
+    return True
 
 
 async def _async_entry_updated(_: HomeAssistant, entry: OpenClawConfigEntry) -> None:

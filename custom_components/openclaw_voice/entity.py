@@ -124,6 +124,7 @@ class VoiceSatelliteEntity(Entity):
         """
         self.coordinator = coordinator
         self.satellite_id = satellite.satellite_id
+        self._device_id = satellite.device_id
         self._attr_unique_id = satellite.unique_id(key)
         self._attr_device_info = DeviceInfo(identifiers={satellite.identifier})
         if key is None:
@@ -135,7 +136,8 @@ class VoiceSatelliteEntity(Entity):
     def session(self) -> RealtimeSession | None:
         """What the satellite is connected by, to talk or in standby; None when it is not."""
         session = async_voice_sessions(self.hass).hub.session_of(self.satellite_id)
-        is_ours = session is not None and session.info.entry_id == self.coordinator.entry_id
+        # It may be one with another gateway, where it is another device.
+        is_ours = session is not None and session.info.device_id == self._device_id
         return session if is_ours else None
 
     @property

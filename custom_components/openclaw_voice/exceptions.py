@@ -1,6 +1,7 @@
 """The one mapping of gateway errors: to translation keys, spoken sentences and Home Assistant errors."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 import math
 from typing import Final
 
@@ -82,6 +83,13 @@ INPUT_ERRORS: Final = frozenset(
 """Keys of the sentences about what is wrong with the call of an action."""
 
 
+class SatelliteProblem(StrEnum):
+    """Why a satellite cannot be told something: keys of the sentences about it."""
+
+    AWAY = "satellite_away"
+    NOTHING_TO_PLAY = "nothing_to_play"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorText:
     """What to tell people about an error."""
@@ -133,6 +141,11 @@ def input_error(key: str, **placeholders: str) -> ServiceValidationError:
     return ServiceValidationError(
         translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
     )
+
+
+def satellite_error(problem: SatelliteProblem) -> HomeAssistantError:
+    """Return what is raised when a satellite cannot be told something."""
+    return HomeAssistantError(translation_domain=DOMAIN, translation_key=problem)
 
 
 def _translated[E: HomeAssistantError](kind: type[E], error: GatewayError) -> E:

@@ -14,11 +14,16 @@ from custom_components.openclaw_voice.assist.options import (
     OPTION_NAMES,
     AgentOptions,
     ContextField,
+    RealtimeBackend,
     When,
 )
 from custom_components.openclaw_voice.assist.session_key import SessionKind
 from custom_components.openclaw_voice.connect_flow import NO_DEVICE_TOKEN
-from custom_components.openclaw_voice.exceptions import _RUN_FAILURES, INPUT_ERRORS
+from custom_components.openclaw_voice.exceptions import (
+    _RUN_FAILURES,
+    INPUT_ERRORS,
+    SatelliteProblem,
+)
 from custom_components.openclaw_voice.gateway.models import ModelInfo
 from custom_components.openclaw_voice.gateway.questions import AnswerProblem
 from custom_components.openclaw_voice.notification_flow import notification_schema
@@ -133,6 +138,7 @@ def test_exceptions_are_those_the_code_knows() -> None:
     """One sentence for each error, none for errors there are not."""
     wrong_answers = {f"wrong_answer_{problem}" for problem in AnswerProblem}
     known = CATEGORIES | set(_RUN_FAILURES.values()) | INPUT_ERRORS | wrong_answers
+    known |= set(SatelliteProblem)
     assert EN["exceptions"].keys() == known
 
 
@@ -255,6 +261,7 @@ def test_every_choice_has_a_text() -> None:
     texts = {key: set(selector["options"]) for key, selector in EN["selector"].items()}
     assert texts["context_field"] == set(ContextField)
     assert texts["follow_up"] == texts["spoken_style"] == set(When)
+    assert texts["realtime_backend"] == set(RealtimeBackend)
     assert texts["session_scope"] == set(SessionKind)
     assert texts["notification_kind"] == set(NotificationKind)
     assert texts["wake_when"] == set(WAKE_MODES)
