@@ -1,6 +1,7 @@
 """Fixtures of the tests with Home Assistant."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -14,10 +15,14 @@ from cryptography.x509.oid import NameOID
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.openclaw_voice.const import DOMAIN
 from tests.fakes.fixtures import gateway
 from tests.fakes.gateway import ScriptedGateway
 
+from .assist_backend.engines import set_up_voice
+from .realtime_home import RealtimeHome
 from .support import introduce
 
 __all__ = ["gateway"]
@@ -28,6 +33,23 @@ async def home(hass: HomeAssistant) -> HomeAssistant:
     """Return a Home Assistant that conversation agents can be added to."""
     assert await async_setup_component(hass, "homeassistant", {})
     return hass
+
+
+@pytest.fixture
+async def realtime(
+    hass: HomeAssistant,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hass_client_no_auth: ClientSessionGenerator,
+    hass_access_token: str,
+) -> AsyncGenerator[RealtimeHome]:
+    """Return a home that satellites connect to; nothing of a session may be left when a test ends."""
+    await set_up_voice(hass, tmp_path, monkeypatch)
+    assert await async_setup_component(hass, DOMAIN, {})
+    home = RealtimeHome(hass, hass_client_no_auth, hass_access_token)
+    yield home
+    await home.sessions.async_stop()
+    assert not home.hub.sessions
 
 
 @pytest.fixture
