@@ -89,6 +89,9 @@ class BackendReport:
     """Seconds from the end of a spoken question to the first audio at the satellite: the median of the turns."""
 
     first_audio_each_s: list[float]
+    engines_each_s: list[float]
+    """How much of that the stand-ins took to hear and to speak, and behind the gateway to answer."""
+
     clear_ms: float
     """Milliseconds from the satellite's interruption until it is told to be silent."""
 
@@ -161,8 +164,14 @@ def _prove_cut(answered: Answered, lesson: Lesson, recognised: str) -> None:
         raise ProofError(f"{share:.0%} of the answer are heard, although it was interrupted.")
 
 
-def report_of(seen: Conversation, heard: Sequence[str]) -> BackendReport:
-    """Return what a session that is proven came to."""
+def report_of(seen: Conversation, heard: Sequence[str], engines: Sequence[float]) -> BackendReport:
+    """Return what a session that is proven came to.
+
+    Args:
+        seen: The session.
+        heard: What the recogniser hears of each answer.
+        engines: Seconds that the stand-ins took for each turn.
+    """
     turns = [answered.turn for answered in seen.answers]
     firsts = [turn.first_audio_s for turn in turns if turn.first_audio_s is not None]
     cut = seen.answers[0]
@@ -174,6 +183,7 @@ def report_of(seen: Conversation, heard: Sequence[str]) -> BackendReport:
         answer_recognised=list(heard),
         first_audio_s=round(median(firsts), 3),
         first_audio_each_s=firsts,
+        engines_each_s=[round(seconds, 3) for seconds in engines],
         clear_ms=cut.turn.clear_ms or 0.0,
         heard_before_clear_s=round(cut.sound.seconds, 2),
     )

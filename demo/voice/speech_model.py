@@ -29,6 +29,9 @@ LOUD: Final = 400.0
 SILENCE: Final = 0.5
 """Seconds of silence that end an utterance, when the session does not say."""
 
+PADDING: Final = 0.3
+"""Seconds before the first loud sound that belong to an utterance: words begin softly."""
+
 ALIKE: Final = 0.6
 """Which part of a taught question must have been heard."""
 
@@ -105,6 +108,7 @@ class Ears:
 
         self._rest = b""
         self._speech = bytearray()
+        self._before: deque[bytes] = deque(maxlen=round(PADDING / FRAME))
         self._quiet = 0.0
         self._is_speech = False
 
@@ -123,10 +127,13 @@ class Ears:
             self._quiet = 0.0
             if not self._is_speech:
                 self._is_speech = True
+                self._speech += b"".join(self._before)
+                self._before.clear()
                 yield SpeechStarted()
         elif self._is_speech:
             self._quiet += FRAME
         if not self._is_speech:
+            self._before.append(frame)
             return
         self._speech += frame
         length = len(self._speech) / (RATE * WIDTH)

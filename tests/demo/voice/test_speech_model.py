@@ -29,16 +29,16 @@ def seconds(samples: bytes) -> float:
 
 
 def test_speech_begins_and_ends() -> None:
-    """What was said is handed out with the silence that ended it."""
+    """What was said is handed out with a little of what was before it, and the silence that ended it."""
     ears = Ears(silence=0.5)
 
-    found = list(ears.feed(silence(0.3) + tone(0.4) + silence(0.7)))
+    found = list(ears.feed(silence(0.5) + tone(0.4) + silence(0.7)))
 
     started, ended = found
     assert started == SpeechStarted()
     assert isinstance(ended, SpeechEnded)
-    assert seconds(ended.samples) == pytest.approx(0.9, abs=0.03)
-    assert ears.heard == pytest.approx(1.4)
+    assert seconds(ended.samples) == pytest.approx(1.2, abs=0.03)
+    assert ears.heard == pytest.approx(1.6)
 
 
 @pytest.mark.parametrize("size", [1, 7, 960, 4801])
