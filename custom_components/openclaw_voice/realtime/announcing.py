@@ -16,6 +16,11 @@ HEARD_LIMIT: Final = 10.0
 """Seconds after the last sound, until it counts as heard."""
 
 
+TIMEOUT: Final = "timeout"
+CANCELLED: Final = "cancelled"
+"""Why an announcement is taken back."""
+
+
 class Announced(Protocol):
     """The session, as it is needed here."""
 
@@ -81,13 +86,21 @@ class Announcer:
             async with asyncio.timeout(seconds + HEARD_LIMIT):
                 return await heard
         except TimeoutError:
-            # Whoever waited has given up: nothing of it is to be heard later.
-            cleared = self._output.clear(refuse=True)
-            self._channel.send(server_events.AudioClear(turn_id=cleared.turn_id, reason="timeout"))
-            self._session.happened(Cause.OVER)
+            self._take_back(TIMEOUT)
             return False
+        except asyncio.CancelledError:
+            self._take_back(CANCELLED)
+            raise
         finally:
             self._heard = None
+
+    def _take_back(self, reason: str) -> None:
+        """Whoever announced waits no longer: nothing of it is to be heard later."""
+        if self._heard is None:
+            return
+        cleared = self._output.clear(refuse=True)
+        self._channel.send(server_events.AudioClear(turn_id=cleared.turn_id, reason=reason))
+        self._session.happened(Cause.OVER)
 
     def _resolve(self, was_heard: bool) -> bool:
         if self._heard is None:

@@ -187,7 +187,7 @@ class BackendReader:
                 self._channel.send(say.SessionRotated(session_id=session_id))
             case UsageReported():
                 self._usage(event.counts)
-            case Problem():
+            case _:
                 reason = reason_of(event.error.reason)
                 self._channel.send(say.error(reason, is_recoverable=True))
                 self._open.clear()

@@ -96,26 +96,30 @@ class ClientReader:
             case ResponseCancel():
                 session.touch()
                 session.interrupt()
-            case AudioCommit() | ResponseCreate() | Steer() | ToolResult():
+            case _:
                 session.touch()
-                self._ask(event)
+                if session.backend is not None:
+                    self._ask(session.backend, event)
 
-    def _ask(self, event: AudioCommit | ResponseCreate | Steer | ToolResult) -> None:
+    def _ask(
+        self, backend: Backend, event: AudioCommit | ResponseCreate | Steer | ToolResult
+    ) -> None:
         """Pass an event on to the backend."""
-        backend = self._session.backend
-        if backend is None:
-            return
         match event:
-            case AudioCommit() if self._session.commit():
-                return
             case AudioCommit():
-                backend.commit()
-                if self._session.config.turn_detection.mode is TurnMode.MANUAL:
-                    self._session.happened(Cause.SAID)
+                self._commit(backend)
             case ResponseCreate():
                 backend.respond()
-            case Steer() | ToolResult():
+            case _:
                 self._send_text(backend, event)
+
+    def _commit(self, backend: Backend) -> None:
+        """Somebody has ended; it may have been an answer to Home Assistant itself."""
+        if self._session.commit():
+            return
+        backend.commit()
+        if self._session.config.turn_detection.mode is TurnMode.MANUAL:
+            self._session.happened(Cause.SAID)
 
     def _send_text(self, backend: Backend, event: Steer | ToolResult) -> None:
         """Have a text sent, unless there were too many."""

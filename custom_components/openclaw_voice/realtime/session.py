@@ -96,7 +96,7 @@ class RealtimeSession:
             rate=config.audio.sample_rate,
             max_ahead=config.audio.max_ahead,
             clock=clock,
-            on_mark=self._on_mark,
+            on_mark=self._answering.played,
             on_drained=self._on_drained,
         )
         self._ears = SessionEars(config, detector, self._output, clock)
@@ -135,8 +135,8 @@ class RealtimeSession:
         reason = "response_cancelled"
         self._channel.send(server_events.AudioClear(turn_id=cleared.turn_id, reason=reason))
         self._reader.cut(cleared)
-        if not self._announcer.cancel() and self.backend is not None:
-            self.backend.interrupt(cleared.heard)
+        if not self._announcer.cancel():
+            self._answering.interrupt(cleared.heard)
         self.happened(Cause.DROPPED)
 
     def playback_done(self, turn_id: str | None) -> None:
@@ -281,6 +281,7 @@ class RealtimeSession:
         self._output.open(info.output_rate)
         self._channel.send(ready(self.info, self.config, info))
         self.touch()
+        self._watch.look()
         self._hooks.on_change(self)
         self._tasks.start(self._output.run())
         self._tasks.start(self._watch.run())
@@ -297,8 +298,7 @@ class RealtimeSession:
     def give_up_answer(self) -> None:
         """Wait no longer for an answer."""
         self._channel.send(server_events.error(Reason.PROVIDER_UNAVAILABLE, is_recoverable=True))
-        if self.backend is not None:
-            self.backend.interrupt(0.0)
+        self._answering.interrupt(0.0)
         self.happened(Cause.DROPPED)
 
     def _question(self) -> Callable[[], Awaitable[None]] | None:
@@ -314,18 +314,13 @@ class RealtimeSession:
         if self.state is SessionState.LISTENING:
             self.happened(Cause.OVER)
 
-    def _on_mark(self, mark: str) -> None:
-        if self.backend is not None:
-            self.backend.played(mark)
-
     def _on_drained(self) -> None:
         """Everything was heard: what next?"""
         self._ears.drained()
         if self._announcer.heard():
             self.happened(Cause.OVER)
             return
-        if self.backend is not None:
-            self.backend.drained()
+        self._answering.drained()
         if self._reader.is_over:
             self.over()
         else:

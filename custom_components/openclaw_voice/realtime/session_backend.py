@@ -53,6 +53,21 @@ class SessionBackend:
         else:
             self.backend.note(text)
 
+    def interrupt(self, heard: float) -> None:
+        """Stop the answer, of which so many seconds were heard."""
+        if self.backend is not None:
+            self.backend.interrupt(heard)
+
+    def played(self, mark: str) -> None:
+        """Audio with a mark was heard."""
+        if self.backend is not None:
+            self.backend.played(mark)
+
+    def drained(self) -> None:
+        """All audio was heard."""
+        if self.backend is not None:
+            self.backend.drained()
+
     async def close(self, limit: float) -> None:
         """Close it; the session is over, whatever it says."""
         if self.backend is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import logging
 from typing import Final, Protocol
 
+from .backend import BackendInfo
 from .protocol import IDLE_LIMIT, Reason
 from .session_state import SessionState
 
@@ -39,6 +40,10 @@ class Watched(Protocol):
     @property
     def state(self) -> SessionState:
         """What it does now."""
+
+    @property
+    def backend_info(self) -> BackendInfo | None:
+        """None until it has begun."""
 
     @property
     def is_standby(self) -> bool:
@@ -84,8 +89,8 @@ class SessionWatch:
         self._changed.set()
 
     async def wait_idle(self) -> None:
-        """Wait until nobody speaks, or the session is over."""
-        while self._session.state not in (SessionState.IDLE, SessionState.CLOSED):
+        """Wait until it has begun and nobody speaks, or it is over."""
+        while not self._is_idle:
             self._changed.clear()
             await self._changed.wait()
 
@@ -103,6 +108,13 @@ class SessionWatch:
                     await self._changed.wait()
             except TimeoutError:
                 continue
+
+    @property
+    def _is_idle(self) -> bool:
+        state = self._session.state
+        return state is SessionState.CLOSED or (
+            state is SessionState.IDLE and self._session.backend_info is not None
+        )
 
     def _waits_for(self) -> tuple[float | None, Callable[[], Awaitable[None]]]:
         """Return how many seconds may pass in this state, and what is done then."""
