@@ -155,7 +155,6 @@ class VoiceSatellites:
             Platform.ASSIST_SATELLITE,
             DOMAIN,
             satellite.unique_id(),
-            object_id_base=satellite.name,
             config_entry=self._entry,
             device_id=satellite.device_id,
             has_entity_name=True,
