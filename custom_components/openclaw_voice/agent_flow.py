@@ -25,6 +25,7 @@ from .const import CONF_AGENT_ID
 from .coordinator import OpenClawConfigEntry
 from .gateway.errors import GatewayError
 from .gateway.models import AgentInfo, AgentList
+from .gateway.talk import TalkCatalog
 
 CHOICES_LIMIT: Final = 5.0
 """Seconds the gateway has to say what it offers; the form comes without it afterwards."""
@@ -116,13 +117,20 @@ class AgentSubentryFlow(ConfigSubentryFlow):
         entry: OpenClawConfigEntry = self._get_entry()
         if entry.state is not ConfigEntryState.LOADED:
             return Choices()
-        status = entry.runtime_data.client.status
+        client = entry.runtime_data.client
         nobody = AgentList(default_id=None, agents=())
-        agents, models = await asyncio.gather(
-            _or_else(nobody, status.agents()), _or_else((), status.models(agent_id))
+        agents, models, talk = await asyncio.gather(
+            _or_else(nobody, client.status.agents()),
+            _or_else((), client.status.models(agent_id)),
+            _or_else(TalkCatalog(), client.talk.catalog()),
         )
         levels = {agent.agent_id: agent.thinking_levels for agent in agents.agents}
-        return Choices(thinking_levels=levels.get(agent_id, ()), models=models)
+        return Choices(
+            thinking_levels=levels.get(agent_id, ()),
+            models=models,
+            speech_models=talk.models,
+            voices=talk.voices_of(self._options.realtime_model),
+        )
 
     def _told(self) -> str:
         """Return what the agent is told of a turn, with these options, at one of the satellites."""

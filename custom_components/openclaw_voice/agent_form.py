@@ -11,6 +11,8 @@ from homeassistant.helpers.selector import (
     EntitySelector,
     EntitySelectorConfig,
     EntityWithDeviceFilterSelectorConfig,
+    LanguageSelector,
+    LanguageSelectorConfig,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -30,8 +32,10 @@ from .assist.options import (
     FOLLOW_UP_BOUNDS,
     OUTAGE_WAIT_BOUNDS,
     PATIENCE_BOUNDS,
+    SILENCE_BOUNDS,
     AgentOptions,
     ContextField,
+    RealtimeBackend,
     When,
 )
 from .assist.session_key import SessionKind
@@ -49,6 +53,9 @@ class Choices:
 
     thinking_levels: tuple[str, ...] = ()
     models: tuple[ModelInfo, ...] = ()
+    speech_models: tuple[str, ...] = ()
+    voices: tuple[str, ...] = ()
+    """Of the speech model the agent has in realtime sessions."""
 
 
 def agent_selector(agents: Iterable[AgentInfo], *, multiple: bool) -> SelectSelector:
@@ -114,6 +121,15 @@ def _sections(options: AgentOptions, choices: Choices) -> dict[str, _Fields]:
             ),
             _set("outage_wait", stored): _number(OUTAGE_WAIT_BOUNDS, step=1, unit="s"),
         },
+        "realtime": {
+            _set("realtime_backend", stored): _of_enum(RealtimeBackend, "realtime_backend"),
+            _clearable("realtime_model", stored): _text_or_one_of(choices.speech_models),
+            _clearable("realtime_voice", stored): _text_or_one_of(choices.voices),
+            _clearable("realtime_language", stored): LanguageSelector(
+                LanguageSelectorConfig(native_name=True)
+            ),
+            _clearable("realtime_silence", stored): _number(SILENCE_BOUNDS, step=0.1, unit="s"),
+        },
     }
     if offered := _offered(options, stored, choices):
         sections["model"] = offered
@@ -172,6 +188,16 @@ def _of_names(names: list[str], key: str, *, multiple: bool = False) -> SelectSe
             mode=SelectSelectorMode.LIST if multiple else SelectSelectorMode.DROPDOWN,
             translation_key=key,
         )
+    )
+
+
+def _text_or_one_of(names: Iterable[str]) -> Selector[Any]:
+    """Return a selector of names that takes others, too: the gateway may not tell all of them."""
+    options = sorted(names)
+    if not options:
+        return TextSelector()
+    return SelectSelector(
+        SelectSelectorConfig(options=options, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     )
 
 

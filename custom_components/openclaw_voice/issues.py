@@ -50,9 +50,13 @@ ADVICE: Final = (NO_MODEL, OPEN_GATEWAY, SECRET_KEPT)
 REALTIME: Final = "realtime_unavailable"
 """Realtime sessions make do with Home Assistant's speech engines."""
 
+_PAGES: Final = {REALTIME: "realtime.md"}
+"""Pages of the documentation that say more about an issue."""
+
 ISSUES: Final = (*BLOCKED, AWAY, OUTDATED, *ADVICE, REALTIME)
 """Those of the gateway itself; the others are raised for each agent."""
 
+_DOCS: Final = "https://github.com/openclaw-voice/openclaw_voice/blob/main/docs/"
 _FIXABLE: Final = frozenset({*BLOCKED, VANISHED, SECRET_KEPT})
 
 _AWAY_SINCE: Final[HassKey[dict[str, datetime]]] = HassKey(f"{DOMAIN}_away_since")
@@ -182,6 +186,7 @@ class GatewayIssues:
             self._issue_id(kind, subentry_id),
             data={"entry_id": self._entry.entry_id, "subentry_id": subentry_id},
             is_fixable=kind in _FIXABLE,
+            learn_more_url=f"{_DOCS}{page}" if (page := _PAGES.get(kind)) else None,
             severity=severity,
             translation_key=kind,
             translation_placeholders={"gateway": self._entry.title, **placeholders},

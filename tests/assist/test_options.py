@@ -15,6 +15,7 @@ from custom_components.openclaw_voice.assist.options import (
     OPTION_NAMES,
     AgentOptions,
     ContextField,
+    RealtimeBackend,
     When,
 )
 from custom_components.openclaw_voice.assist.session_key import SessionKind
@@ -36,6 +37,11 @@ OTHER = AgentOptions(
     only_if_addressed=True,
     reachable_by_realtime=False,
     offered_as_tool=True,
+    realtime_backend=RealtimeBackend.ASSIST,
+    realtime_voice="cedar",
+    realtime_model="gpt-realtime",
+    realtime_language="pt-BR",
+    realtime_silence=0.7,
 )
 
 
@@ -90,6 +96,11 @@ DEFAULTED: list[tuple[str, Any]] = [
     ("model", 7),
     ("asks_before_risk", 1),
     ("reachable_by_realtime", 0),
+    ("realtime_backend", "cloud"),
+    ("realtime_voice", ["cedar"]),
+    ("realtime_language", "Deutsch, bitte"),
+    ("realtime_silence", float("nan")),
+    ("realtime_silence", True),
 ]
 
 
@@ -108,6 +119,9 @@ def test_what_cannot_be_read_gets_its_default(name: str, odd: object) -> None:
         ("patience", float("inf"), 240.0),
         ("outage_wait", -3, 0.0),
         ("outage_wait", 1000, 60.0),
+        ("realtime_silence", 0, 0.1),
+        ("realtime_silence", float("inf"), 5.0),
+        ("realtime_language", " de ", "de"),
         ("follow_up_limit", 0, 1),
         ("follow_up_limit", 3.9, 3),
         ("follow_up_limit", 10**400, 50),

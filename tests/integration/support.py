@@ -35,6 +35,7 @@ def introduce(
     names: dict[str, str] | None = None,
     details: dict[str, dict[str, Any]] | None = None,
     models: Sequence[dict[str, Any]] = (),
+    talk: dict[str, Any] | None = None,
 ) -> None:
     """Let a gateway tell its id, its agents and models, and that nothing waits for people.
 
@@ -62,6 +63,7 @@ def introduce(
             },
         ),
         Expect("models.list", reply={"models": [*models]}),
+        Expect("talk.catalog", reply=talk or {}),
         Expect("sessions.list", reply={"sessions": []}),
         Expect("usage.cost", reply=usage_cost()),
         Expect("cron.list", reply={"jobs": []}),

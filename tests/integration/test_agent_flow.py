@@ -43,6 +43,7 @@ JUST_SUBMIT: Final[dict[str, dict[str, Any]]] = {
     "conversation": {},
     "speech": {},
     "long_answers": {},
+    "realtime": {},
     "safety": {},
 }
 
@@ -88,6 +89,14 @@ def shown(form: SubentryFlowResult) -> dict[str, dict[str, Any]]:
     return {
         str(name): {str(field): filled_in(field) for field in part.schema.schema}
         for name, part in form["data_schema"].schema.items()
+    }
+
+
+def typed_in(form: SubentryFlowResult) -> dict[str, dict[str, Any]]:
+    """Return what the frontend sends of a form as it is: without the fields that are empty."""
+    return {
+        name: {field: value for field, value in part.items() if value is not None}
+        for name, part in shown(form).items()
     }
 
 
@@ -310,7 +319,7 @@ async def test_a_model_that_the_gateway_lost_can_be_kept(
     form = await change(hass, entry)
     assert shown(form)["model"] == {"model": "cloud/gone"}
     assert {"value": "cloud/gone", "label": "cloud/gone"} in choices_of(form, "model", "model")
-    result = await submit(hass, form, shown(form))
+    result = await submit(hass, form, typed_in(form))
     assert result["reason"] == "reconfigure_successful"
     assert AgentOptions.from_data(entry.subentries["subentry-main"].data) == stored
 
@@ -329,12 +338,60 @@ OTHERS: Final[dict[str, dict[str, Any]]] = {
         "fallback": ["notify.phone"],
         "outage_wait": 0,
     },
+    "realtime": {
+        "realtime_backend": "gateway",
+        "realtime_model": "gpt-realtime",
+        "realtime_voice": "cedar",
+        "realtime_language": "nl",
+        "realtime_silence": 0.7,
+    },
     "safety": {
         "asks_before_risk": True,
         "offered_as_tool": True,
         "reachable_by_realtime": False,
     },
 }
+
+
+CATALOG: Final[dict[str, Any]] = {
+    "realtime": {
+        "ready": True,
+        "activeProvider": "speaker",
+        "providers": [
+            {
+                "id": "speaker",
+                "models": ["small", "large"],
+                "voices": ["marin", "cedar"],
+                "voicesByModel": {"large": ["sage"]},
+            }
+        ],
+    }
+}
+
+
+async def test_the_gateway_names_voices_and_speech_models(
+    hass: HomeAssistant, gateway: ScriptedGateway
+) -> None:
+    """Those of the chosen model; another one may be typed, and left out again."""
+    introduce(gateway, "main", talk=CATALOG)
+    entry = await add_entry(hass, gateway)
+    form = await change(hass, entry)
+    assert choices_of(form, "realtime", "realtime_model") == ["large", "small"]
+    assert choices_of(form, "realtime", "realtime_voice") == ["cedar", "marin"]
+    await submit(
+        hass,
+        form,
+        JUST_SUBMIT | {"realtime": {"realtime_model": "large", "realtime_voice": "of my own"}},
+    )
+    options = AgentOptions.from_data(entry.subentries["subentry-main"].data)
+    assert options == AgentOptions(realtime_model="large", realtime_voice="of my own")
+    form = await change(hass, entry)
+    assert choices_of(form, "realtime", "realtime_voice") == ["sage"]
+    kept = {"realtime_model": "large", "realtime_voice": "of my own"}
+    assert shown(form)["realtime"].items() >= kept.items()
+    await submit(hass, form, JUST_SUBMIT)
+    stored = AgentOptions.from_data(entry.subentries["subentry-main"].data)
+    assert stored == AgentOptions()
 
 
 async def test_options_are_changed_while_the_gateway_is_away(
@@ -420,7 +477,7 @@ async def test_instructions_that_are_too_long_are_refused(
     }
     form = await submit(hass, await change(hass, entry), data)
     assert (form["type"], form["errors"]) == ("form", {"base": "instructions_too_long"})
-    typed = shown(form)
+    typed = typed_in(form)
     assert typed["conversation"]["instructions"] == long
     assert typed["conversation"]["only_if_addressed"] is True
     assert typed["speech"] == {"spoken_style": "auto", "follow_up": "auto", "follow_up_limit": 3}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -35,6 +36,7 @@ from custom_components.openclaw_voice.issues import (
     AWAY_LIMIT,
     BLOCKED,
     OUTDATED,
+    REALTIME,
     GatewayIssues,
     is_older,
 )
@@ -54,6 +56,7 @@ from .support import WAIT_LIMIT, add_entry, make_entry, state_change
 
 pytestmark = pytest.mark.usefixtures("home")
 
+DOCS = Path(__file__).parents[2] / "docs"
 PAIRING = PairingRequest(request_id="r-1", device_id="d", scopes=("operator.read",))
 OTHER_PAIRING = PairingRequest(request_id="r-2", device_id="d", scopes=("operator.read",))
 
@@ -311,6 +314,29 @@ async def test_an_older_gateway_than_the_oldest_tested_is_told_until_it_is_updat
 def test_versions_are_compared_by_their_numbers(version: str, expected: bool) -> None:
     """What cannot be read is not called old."""
     assert is_older(version, "2026.9.6") is expected
+
+
+# The gateway has no realtime voice
+
+
+async def test_missing_realtime_voice_is_told_until_it_is_there(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """With a page that says how to set it up; it goes with the entry, too."""
+    entry = await add_entry(hass, friendly)
+    issues = entry.runtime_data.issues
+    issues.async_show_realtime(True)
+    [issue] = open_issues(hass).values()
+    assert issue.translation_key == REALTIME
+    assert issue.translation_placeholders == {"gateway": entry.title}
+    assert (issue.severity, issue.is_fixable) == (ir.IssueSeverity.WARNING, False)
+    assert issue.learn_more_url is not None
+    assert (DOCS / issue.learn_more_url.rpartition("/")[2]).is_file()
+    issues.async_show_realtime(False)
+    assert open_issues(hass) == {}
+    issues.async_show_realtime(True)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert open_issues(hass) == {}
 
 
 # When the entry goes
