@@ -29,7 +29,7 @@ from custom_components.openclaw_voice.voice_satellites import (
 from tests.fakes.gateway import ScriptedGateway
 
 from .support import add_entry
-from .voice_satellite import KITCHEN, Connect, make_connect
+from .voice_satellite import KITCHEN, Connect, make_connect, until_state
 
 ENTITY: Final = "assist_satellite.kitchen"
 DESCRIBED: Final = {
@@ -103,10 +103,7 @@ async def test_one_that_connects_becomes_a_device(
         state = home.states.get(entity_id)
         assert state is not None
         assert (state.state, state.name) == ("idle", "Kitchen")
-    await home.async_block_till_done()
-    state = home.states.get(entity_id)
-    assert state is not None
-    assert state.state == "unavailable"
+    await until_state(home, entity_id, "unavailable")
 
 
 async def test_one_without_a_name_is_no_device(
@@ -272,7 +269,7 @@ async def test_people_can_remove_it(
         assert state is not None
         assert state.state == "idle"
     # One that is away can be removed, too.
-    await home.async_block_till_done()
+    await until_state(home, ENTITY, "unavailable")
     second = satellites.get(KITCHEN)
     assert second is not None
     assert await remove(second.device_id)

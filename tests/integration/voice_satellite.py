@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.event import async_track_state_change_event
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.openclaw_voice.realtime.endpoint import URL
@@ -80,6 +82,19 @@ class SocketSatellite:
 
     def _of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["type"] == kind]
+
+
+async def until_state(hass: HomeAssistant, entity_id: str, wanted: str) -> None:
+    """Wait until an entity has a state."""
+    changed = asyncio.Event()
+    end = async_track_state_change_event(hass, entity_id, callback(lambda _: changed.set()))
+    try:
+        async with asyncio.timeout(WAIT_LIMIT):
+            while (state := hass.states.get(entity_id)) is None or state.state != wanted:
+                changed.clear()
+                await changed.wait()
+    finally:
+        end()
 
 
 type Connect = Callable[..., Any]
