@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
