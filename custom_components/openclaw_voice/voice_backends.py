@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from homeassistant.core import Context, HomeAssistant
 
+from .announcement_audio import async_say
 from .assist.options import RealtimeBackend
+from .assist.phrases import async_texts
 from .assist.question import Origin, Question
 from .assist.scope import named_conversation
 from .outbox.adopted import async_adopt
@@ -18,6 +20,7 @@ from .realtime.gateway_backend import GatewayBackend
 from .realtime.orphans import Orphan
 from .realtime.pipelines import async_choose_pipeline
 from .realtime.protocol import Reason
+from .realtime.session import RealtimeSession
 from .realtime.session_config import SessionConfig
 from .satellite_settings import SatelliteSettings
 from .voice_agent import Answering
@@ -99,6 +102,18 @@ class VoiceBackends:
             backend.note(opening)
         return backend, replace(info, notes=(*info.notes, *self._notes(info.name)))
 
+    async def async_ask_gently(self, session: RealtimeSession) -> None:
+        """Ask whether somebody is still there.
+
+        Raises:
+            BackendError, HomeAssistantError, TimeoutError: That cannot be asked.
+        """
+        text = (await async_texts(self._hass, self.language, "common"))["still_there"]
+        choice = async_choose_pipeline(self._hass, self._wish.answering.entity_id, self.pipeline_id)
+        pcm, rate = await async_say(self._hass, choice.pipeline, text, self.language)
+        if await session.announce(text, pcm, rate):
+            session.ask_to_listen()
+
     def _request(self) -> BackendRequest:
         """Return what all backends are told."""
         config, origin = self._wish.config, self._wish.origin
@@ -133,13 +148,14 @@ class VoiceBackends:
 
     def _gateway(self, request: BackendRequest) -> Backend:
         config, entry = self._wish.config, self._agent.house.entry
+        question = self._question()
         return GatewayBackend(
             self._wish.answering.coordinator.client.talk,
             replace(
                 request,
                 voice=config.voice or self._options.realtime_voice,
                 model=config.model or self._options.realtime_model,
-                context=async_told(self._hass, self._options, self._question()),
+                context_now=lambda: async_told(self._hass, self._agent.options, question),
             ),
             on_orphan=self._on_orphan,
             keep_task=lambda work, name: entry.async_create_background_task(self._hass, work, name),

@@ -151,7 +151,11 @@ class VoiceSessions:
             agent_id=answering.agent.agent_id,
             agent_name=answering.agent.name,
         )
-        return Prepared(info=info, start_backend=backends.async_start)
+        return Prepared(
+            info=info,
+            start_backend=backends.async_start,
+            ask_gently=backends.async_ask_gently,
+        )
 
     def _admit(self, config: SessionConfig, user: User) -> VoiceSatellite | None:
         """Let a satellite be a device that names itself, also while no agent is chosen for it."""

@@ -5,7 +5,7 @@ Durations are seconds, audio is linear PCM: signed 16 bits, little endian, mono,
 backend names.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -59,6 +59,9 @@ class BackendRequest:
 
     context: str = field(default="", repr=False)
     """Where and by whom it is spoken, for the agent."""
+
+    context_now: Callable[[], str] | None = None
+    """The same as it is at a question, instead of `context`: it tells the time."""
 
     cancels_echo: bool = False
     """The satellite does not hear its own loudspeaker: it may be interrupted by speech."""

@@ -92,8 +92,8 @@ class _Outcome:
 class Context:
     """What the agent is told with each question, and what only with the next one."""
 
-    def __init__(self, text: str) -> None:
-        """`text` belongs to each question."""
+    def __init__(self, text: Callable[[], str]) -> None:
+        """`text` returns what belongs to each question."""
         self._text = text
         self._notes: deque[str] = deque(maxlen=MAX_NOTES)
 
@@ -105,7 +105,7 @@ class Context:
         """Return all of it for a question, followed by what belongs to that one only."""
         notes = tuple(self._notes)
         self._notes.clear()
-        return "\n\n".join(filter(None, (self._text, *notes, *more)))
+        return "\n\n".join(filter(None, (self._text(), *notes, *more)))
 
 
 class Consults:

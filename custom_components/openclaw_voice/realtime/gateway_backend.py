@@ -74,7 +74,7 @@ class GatewayBackend:
         clock = asyncio.get_running_loop().time
         self._talk = talk
         self._request = request
-        self._context = Context(request.context)
+        self._context = Context(request.context_now or (lambda: request.context))
         self._on_orphan = on_orphan
         self._keep_task = keep_task
         self._events = EventQueue()
