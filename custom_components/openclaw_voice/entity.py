@@ -12,6 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
+from .exceptions import SatelliteProblem, satellite_error
 from .realtime.hub import HubEvent
 from .realtime.session import RealtimeSession
 from .voice_satellites import VoiceSatellite
@@ -153,8 +154,22 @@ class VoiceSatelliteEntity(Entity):
         self.async_on_remove(async_voice_sessions(self.hass).hub.subscribe(self._on_hub))
 
     @callback
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Take a new entity id in place; nothing is kept under the old one."""
+
+    def connected_session(self) -> RealtimeSession:
+        """Return what the satellite is connected by.
+
+        Raises:
+            HomeAssistantError: It is not connected.
+        """
+        if (session := self.session) is None:
+            raise satellite_error(SatelliteProblem.AWAY)
+        return session
+
+    @callback
     def _on_hub(self, event: HubEvent[RealtimeSession]) -> None:
-        if event.session.info.satellite_id == self.satellite_id:
+        if event.session.info.device_id == self._device_id:
             self._on_session(event)
 
     @callback

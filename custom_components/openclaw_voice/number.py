@@ -74,5 +74,4 @@ class SatelliteVolume(VoiceSatelliteEntity, NumberEntity):
     @override
     async def async_set_native_value(self, value: float) -> None:
         """Have the satellite change it; it tells when it has."""
-        if self.session is not None:
-            self.session.set_controls(volume=value / 100)
+        self.connected_session().set_controls(volume=value / 100)

@@ -70,5 +70,4 @@ class SatelliteMute(VoiceSatelliteEntity, SwitchEntity):
         self._set(False)
 
     def _set(self, is_muted: bool) -> None:
-        if self.session is not None:
-            self.session.set_controls(muted=is_muted)
+        self.connected_session().set_controls(muted=is_muted)
