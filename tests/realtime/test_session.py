@@ -1,10 +1,6 @@
 """A realtime session, between a scripted backend and a satellite that writes everything down."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -13,13 +9,10 @@ from custom_components.openclaw_voice.realtime import announcing, server_events 
 from custom_components.openclaw_voice.realtime.backend import (
     Activity,
     ActivityCancelled,
-    Backend,
     BackendError,
-    BackendInfo,
     ClientToolCall,
     OutputAudio,
     OutputCleared,
-    OutputEnded,
     Problem,
     ResponseStarted,
     Rotated,
@@ -33,6 +26,7 @@ from custom_components.openclaw_voice.realtime.backend import (
     TurnStarted,
     UsageReported,
 )
+from custom_components.openclaw_voice.realtime.backend_events import MAX_ACTIVITIES
 from custom_components.openclaw_voice.realtime.client_events import (
     AudioAppend,
     AudioCommit,
@@ -46,7 +40,6 @@ from custom_components.openclaw_voice.realtime.client_events import (
     ToolResult,
     Unknown,
 )
-from custom_components.openclaw_voice.realtime.hub import SessionInfo
 from custom_components.openclaw_voice.realtime.protocol import Reason
 from custom_components.openclaw_voice.realtime.session import RealtimeSession, SessionHooks
 from custom_components.openclaw_voice.realtime.session_config import (
@@ -60,92 +53,8 @@ from custom_components.openclaw_voice.realtime.session_config import (
 from custom_components.openclaw_voice.realtime.session_state import SessionState
 from custom_components.openclaw_voice.realtime.session_tasks import MAX_TASKS
 from custom_components.openclaw_voice.realtime.session_watch import SessionLimits
-from custom_components.openclaw_voice.realtime.summary import SessionSummary
 
-from .scripted import WAIT_LIMIT, ListChannel, ScriptedBackend
-
-WHOLE = SessionInfo(session_id="s", entry_id="e", agent_id="main", agent_name="Main")
-SECOND = bytes(32_000)
-
-
-class Bench:
-    """A session with all that is around it."""
-
-    def __init__(
-        self,
-        *,
-        limits: SessionLimits | None = None,
-        hooks: SessionHooks | None = None,
-        **config: Any,  # noqa: ANN401 - fields of the configuration
-    ) -> None:
-        """Make a session of 16 kHz that runs ahead as far as it can, unless told otherwise."""
-        self.backend = ScriptedBackend()
-        self.channel = ListChannel()
-        self._hooks = hooks or SessionHooks()
-        self._changed = asyncio.Event()
-        audio = config.pop("audio", AudioConfig(sample_rate=16_000, max_ahead=0.0))
-        self.now: float | None = None
-        self.session = RealtimeSession(
-            WHOLE,
-            SessionConfig(audio=audio, **config),
-            self._start,
-            self.channel,
-            clock=self._clock,
-            hooks=replace(self._hooks, on_change=self._on_change),
-            limits=limits or SessionLimits(),
-        )
-        self.summary: SessionSummary | None = None
-
-    def _clock(self) -> float:
-        return asyncio.get_running_loop().time() if self.now is None else self.now
-
-    async def _start(self) -> tuple[Backend, BackendInfo]:
-        return self.backend, await self.backend.start()
-
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[Bench]:
-        """Run it; it ends when the block does, if not before."""
-        task = asyncio.create_task(self.session.run())
-        try:
-            yield self
-        finally:
-            self.session.end(Reason.STOPPED)
-            async with asyncio.timeout(WAIT_LIMIT):
-                self.summary = await task
-
-    def is_in(self, state: SessionState) -> bool:
-        """Return whether the session is in a state."""
-        return self.session.state is state
-
-    async def ended(self) -> None:
-        """Wait until the satellite was told the end."""
-        await self.channel.until(say.SessionEnded)
-
-    async def state(self, state: SessionState) -> None:
-        """Wait for a state."""
-        async with asyncio.timeout(WAIT_LIMIT):
-            while self.session.state is not state:
-                self._changed.clear()
-                await self._changed.wait()
-
-    def _on_change(self, session: RealtimeSession) -> None:
-        self._changed.set()
-        self._hooks.on_change(session)
-
-
-def turn(pcm: bytes = SECOND, *, turn_id: str = "t") -> list[Any]:
-    """Return what a backend tells in a whole turn."""
-    return [
-        TurnStarted(turn_id=turn_id),
-        SpeechEnded(turn_id=turn_id),
-        Transcript(speaker=Speaker.USER, text="What time is it?", is_final=True),
-        ResponseStarted(turn_id=turn_id),
-        Transcript(speaker=Speaker.ASSISTANT, text="It is "),
-        OutputAudio(turn_id=turn_id, pcm=pcm, mark="m"),
-        Transcript(speaker=Speaker.ASSISTANT, text="It is noon.", is_final=True),
-        OutputEnded(turn_id=turn_id),
-        TurnEnded(turn_id=turn_id),
-    ]
+from .session_bench import SECOND, Bench, turn
 
 
 async def test_a_turn_goes_its_way() -> None:
@@ -464,8 +373,11 @@ async def test_a_silent_session_ends() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_somebody_silent_may_be_asked_first(fails: bool) -> None:
-    """Once, when the satellite wants that."""
+@pytest.mark.parametrize(("option", "wish"), [(False, True), (True, None)])
+async def test_somebody_silent_may_be_asked_first(
+    fails: bool, option: bool, wish: bool | None
+) -> None:
+    """Once, when the satellite wants that, or the options do."""
     asked: list[RealtimeSession] = []
 
     async def ask(session: RealtimeSession) -> None:
@@ -475,13 +387,31 @@ async def test_somebody_silent_may_be_asked_first(fails: bool) -> None:
 
     bench = Bench(
         limits=SessionLimits(silence=0.01, question=0.01),
-        hooks=SessionHooks(ask_gently=ask),
-        asks_when_silent=True,
+        hooks=SessionHooks(ask_gently=ask, asks_when_silent=option),
+        asks_when_silent=wish,
     )
     async with bench.running():
         await bench.ended()
     assert asked == [bench.session]
     assert bench.channel.reason is Reason.IDLE
+
+
+@pytest.mark.parametrize(("option", "wish"), [(True, False), (False, None)])
+async def test_nobody_is_asked_who_does_not_want_it(option: bool, wish: bool | None) -> None:
+    """What the satellite says counts more than the options."""
+    asked: list[RealtimeSession] = []
+
+    async def ask(session: RealtimeSession) -> None:
+        asked.append(session)
+
+    bench = Bench(
+        limits=SessionLimits(silence=0.01),
+        hooks=SessionHooks(ask_gently=ask, asks_when_silent=option),
+        asks_when_silent=wish,
+    )
+    async with bench.running():
+        await bench.ended()
+    assert asked == []
 
 
 async def test_an_answer_that_does_not_come_is_given_up() -> None:
@@ -572,14 +502,72 @@ async def test_a_session_that_is_cancelled_closes_what_it_opened() -> None:
 
 
 async def test_an_announcement_is_waited_for_within_a_limit() -> None:
-    """The clock stands still, so nothing is ever heard."""
-    bench = Bench()
+    """The clock stands still, so nothing is ever heard. What was not sent never is."""
+    bench = Bench(audio=AudioConfig(sample_rate=16_000, max_ahead=0.02))
     bench.now = 1.0
     async with bench.running():
         await bench.channel.until(say.SessionReady)
         with patch.object(announcing, "HEARD_LIMIT", 0.01):
-            assert not await bench.session.announce("Dinner", bytes(320), 16_000)
+            assert not await bench.session.announce("Dinner", bytes(1_280), 16_000)
         assert bench.is_in(SessionState.IDLE)
+        assert bench.channel.last(say.AudioClear).reason == "timeout"
+        bench.now = 2.0
+        bench.backend.tell(OutputAudio(turn_id="t", pcm=b"\1\1"))
+        await bench.state(SessionState.SPEAKING)
+    assert bench.channel.pcm.strip(b"\0") == b"\1\1"
+    assert len(bench.channel.pcm) < 1_280
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+async def test_an_announcement_is_taken_back_with_who_wants_it(is_heard: bool) -> None:
+    """Unless it was heard to its end just then."""
+    bench = Bench()
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        task = asyncio.create_task(bench.session.announce("Dinner", SECOND, 16_000))
+        await bench.channel.until(say.AudioDone)
+        task.cancel()
+        if is_heard:
+            bench.session.receive(PlaybackDone())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert bench.is_in(SessionState.IDLE)
+    assert ("audio.clear" in bench.channel.types) is not is_heard
+
+
+async def test_an_answer_may_be_stopped_before_it_is_heard() -> None:
+    """What comes of it then is late, and nobody hears it; the next one is."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(TurnStarted(turn_id="t"), ResponseStarted(turn_id="t"))
+        await bench.channel.until(say.ResponseStarted)
+        bench.session.receive(ResponseCancel())
+        bench.backend.tell(OutputAudio(turn_id="t", pcm=b"\1\1"), *turn(b"\2\2", turn_id="u"))
+        await bench.channel.until(say.TurnEnded)
+    assert bench.channel.pcm == b"\2\2"
+
+
+async def test_words_may_end_before_their_audio() -> None:
+    """Then there is no time to first audio yet."""
+    bench = Bench()
+    async with bench.running():
+        whole = turn()
+        whole[5], whole[6] = whole[6], whole[5]
+        bench.backend.tell(*whole)
+        await bench.channel.until(say.TurnEnded)
+    types = bench.channel.types
+    assert types.index("transcript.done") < types.index("latency.metrics")
+    assert bench.channel.last(say.LatencyMetrics).first_audio is not None
+
+
+async def test_so_many_tools_are_followed() -> None:
+    """And no more; all of them are told."""
+    bench = Bench()
+    async with bench.running():
+        for number in range(MAX_ACTIVITIES + 1):
+            bench.backend.tell(Activity(call_id=str(number), summary="Running"))
+        await bench.channel.until(say.ToolProgress, MAX_ACTIVITIES + 1)
+        assert len(bench.session._reader.activities) == MAX_ACTIVITIES
 
 
 async def test_an_answer_is_resampled_to_its_end() -> None:
