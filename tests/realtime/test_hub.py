@@ -15,7 +15,7 @@ from custom_components.openclaw_voice.realtime.hub import (
     SessionInfo,
     TooManyError,
 )
-from custom_components.openclaw_voice.realtime.protocol import MAX_SESSIONS
+from custom_components.openclaw_voice.realtime.protocol import MAX_SESSIONS, MAX_STANDBY
 from custom_components.openclaw_voice.realtime.session_state import SessionState
 from custom_components.openclaw_voice.realtime.summary import SessionSummary
 
@@ -24,7 +24,13 @@ class FakeSession:
     """A session that ends when it is told to."""
 
     def __init__(
-        self, hub: Hub[FakeSession], name: str, *, satellite: str | None = None, entry: str = "e"
+        self,
+        hub: Hub[FakeSession],
+        name: str,
+        *,
+        satellite: str | None = None,
+        entry: str = "e",
+        is_standby: bool = False,
     ) -> None:
         """Know whose it is."""
         self.info = SessionInfo(
@@ -37,7 +43,7 @@ class FakeSession:
         self.state = SessionState.IDLE
         self.reasons: list[str] = []
         self.obeys = True
-        self.is_standby = False
+        self.is_standby = is_standby
         self._hub = hub
 
     def end(self, reason: str) -> None:
@@ -88,6 +94,23 @@ def test_there_are_never_too_many_sessions(hub: Hub[FakeSession]) -> None:
         hub.add(FakeSession(hub, "more", satellite="more"))
     hub.add(FakeSession(hub, "again", satellite="3"))
     assert len(hub.sessions) == MAX_SESSIONS
+
+
+def test_standby_is_no_conversation(hub: Hub[FakeSession]) -> None:
+    """It has a bound of its own, and does not count; a conversation takes its place."""
+    for number in range(MAX_STANDBY):
+        hub.add(FakeSession(hub, str(number), satellite=str(number), is_standby=True))
+    with pytest.raises(TooManyError):
+        hub.add(FakeSession(hub, "more", satellite="more", is_standby=True))
+    assert (hub.total, hub.conversations) == (0, ())
+    waiting = hub.session_of("3")
+    talking = FakeSession(hub, "talk", satellite="3")
+    hub.add(talking)
+    assert waiting is not None
+    assert waiting.reasons == ["replaced"]
+    assert (hub.total, hub.conversations) == (1, (talking,))
+    hub.add(FakeSession(hub, "again", satellite="3", is_standby=True))
+    assert talking.reasons == ["replaced"]
 
 
 def test_there_are_never_too_many_sockets(hub: Hub[FakeSession]) -> None:

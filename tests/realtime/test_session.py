@@ -560,6 +560,29 @@ async def test_words_may_end_before_their_audio() -> None:
     assert bench.channel.last(say.LatencyMetrics).first_audio is not None
 
 
+async def test_nothing_may_have_been_understood() -> None:
+    """Words without letters are no turn, and end what somebody said all the same."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(
+            TurnStarted(turn_id="t"), Transcript(speaker=Speaker.USER, text=" ", is_final=True)
+        )
+        await bench.state(SessionState.THINKING)
+    assert bench.summary is not None
+    assert bench.summary.turns == 0
+
+
+async def test_a_problem_does_not_stop_what_is_heard() -> None:
+    """It is told all the same."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(
+            OutputAudio(turn_id="t", pcm=SECOND), Problem(error=BackendError("pipeline_error"))
+        )
+        await bench.channel.until(say.Error)
+        assert bench.is_in(SessionState.SPEAKING)
+
+
 async def test_so_many_tools_are_followed() -> None:
     """And no more; all of them are told."""
     bench = Bench()

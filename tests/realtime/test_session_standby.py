@@ -187,6 +187,7 @@ async def test_nothing_reaches_a_backend_that_has_not_started() -> None:
     slot.interrupt(0.0)
     slot.played("m")
     slot.drained()
+    await slot.tool_result("c", "")
     with pytest.raises(BackendError, match="no_backend"):
         await slot.start(1.0)
     await slot.close(1.0)

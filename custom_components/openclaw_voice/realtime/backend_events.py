@@ -9,7 +9,6 @@ from .answer_text import AnswerText
 from .backend import (
     Activity,
     ActivityCancelled,
-    Backend,
     BackendEvent,
     ClientToolCall,
     OutputAudio,
@@ -34,7 +33,6 @@ from .protocol import reason_of
 from .session_config import SessionConfig
 from .session_output import Clock, SessionOutput
 from .session_state import Cause
-from .session_tasks import SessionTasks
 
 MAX_ACTIVITIES: Final = 64
 UNKNOWN_TOOL: Final = '{"error": "unknown tool"}'
@@ -53,10 +51,6 @@ class Answered(Protocol):
         """What the satellite wants."""
 
     @property
-    def backend(self) -> Backend | None:
-        """What answers."""
-
-    @property
     def is_announcing(self) -> bool:
         """Whether something is said that is no answer."""
 
@@ -65,6 +59,9 @@ class Answered(Protocol):
 
     def over(self) -> None:
         """A turn is over."""
+
+    def answer_tool(self, call_id: str, output: str) -> None:
+        """Give the backend the result of a tool."""
 
     def drop_announcement(self) -> None:
         """What is being announced was taken back."""
@@ -80,8 +77,6 @@ class BackendReader:
         channel: Channel,
         latency: LatencyClock,
         clock: Clock,
-        *,
-        tasks: SessionTasks,
     ) -> None:
         """Nothing has happened yet."""
         self._session = session
@@ -89,7 +84,6 @@ class BackendReader:
         self._channel = channel
         self._latency = latency
         self._clock = clock
-        self._tasks = tasks
         self._answer = AnswerText()
         self._turn: str | None = None
         self._answered: str | None = None
@@ -272,8 +266,8 @@ class BackendReader:
             self._channel.send(
                 say.ToolCall(call_id=event.call_id, name=event.name, arguments=event.arguments)
             )
-        elif (backend := self._session.backend) is not None:
-            self._tasks.start(backend.tool_result(event.call_id, UNKNOWN_TOOL))
+        else:
+            self._session.answer_tool(event.call_id, UNKNOWN_TOOL)
 
     def _usage(self, counts: Mapping[str, int]) -> None:
         known = {name: count for name, count in counts.items() if name in _COUNTS}

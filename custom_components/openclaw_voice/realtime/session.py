@@ -101,9 +101,7 @@ class RealtimeSession:
         )
         self._ears = SessionEars(config, detector, self._output, clock)
         self._announcer = Announcer(self, self._output, channel)
-        self._reader = BackendReader(
-            self, self._output, channel, self._latency, clock, tasks=self._tasks
-        )
+        self._reader = BackendReader(self, self._output, channel, self._latency, clock)
         self._client = ClientReader(self, self._tasks, channel)
 
     # what the satellite does
@@ -251,6 +249,10 @@ class RealtimeSession:
             self._watch.go_on()
             self._watch.look()
             self._hooks.on_change(self)
+
+    def answer_tool(self, call_id: str, output: str) -> None:
+        """Give the backend the result of a tool."""
+        self._tasks.start(self._answering.tool_result(call_id, output))
 
     def drop_announcement(self) -> None:
         """What is being announced was taken back."""

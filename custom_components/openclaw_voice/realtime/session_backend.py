@@ -68,6 +68,11 @@ class SessionBackend:
         if self.backend is not None:
             self.backend.drained()
 
+    async def tool_result(self, call_id: str, output: str) -> None:
+        """Give the result of a tool."""
+        if self.backend is not None:
+            await self.backend.tool_result(call_id, output)
+
     async def close(self, limit: float) -> None:
         """Close it; the session is over, whatever it says."""
         if self.backend is None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final, override
+from typing import Any, Final, Self, override
 
 from .backend import (
     Backend,
@@ -41,12 +41,18 @@ class StandbyBackend(Backend):
         return _INFO
 
     @override
-    async def events(self) -> AsyncIterator[BackendEvent]:
+    def events(self) -> AsyncIterator[BackendEvent]:
         """See `Backend.events`: nothing happens."""
+        return self
+
+    def __aiter__(self) -> Self:
+        """Iterate over what happens."""
+        return self
+
+    async def __anext__(self) -> BackendEvent:
+        """Wait for the end."""
         await self._closed.wait()
-        nothing: tuple[BackendEvent, ...] = ()
-        for event in nothing:
-            yield event
+        raise StopAsyncIteration
 
     @override
     def append_audio(self, pcm: bytes) -> None:

@@ -10,6 +10,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import llm
 import pytest
 
+from custom_components.openclaw_voice.realtime.assist_backend import MAX_NOTES
 from custom_components.openclaw_voice.realtime.backend import (
     Activity,
     OutputAudio,
@@ -89,6 +90,25 @@ async def test_engines_are_told_who_asks_and_where(make: Callable[..., Talk], mi
     assert first.satellite_id == "assist_satellite.kitchen"
     assert first.extra_system_prompt == "Spoken by Ada."
     assert first.conversation_id == second.conversation_id == "our-own"
+
+
+async def test_the_agent_knows_what_was_noted_with_its_next_question(
+    make: Callable[..., Talk], mind: Mind
+) -> None:
+    """And only with that; the last of it, when it is much."""
+    talk = make(context="Spoken by Ada.")
+    await talk.start()
+    for number in range(MAX_NOTES + 1):
+        talk.backend.note(f"Note {number}.")
+    talk.ask()
+    await talk.hears(TurnEnded)
+    talk.backend.drained()
+    talk.ask()
+    await talk.hears(TurnEnded, 2)
+    first, second = mind.asked
+    notes = [f"Note {number}." for number in range(1, MAX_NOTES + 1)]
+    assert first.extra_system_prompt == "\n".join(["Spoken by Ada.", *notes])
+    assert second.extra_system_prompt == "Spoken by Ada."
 
 
 async def test_a_conversation_without_a_name_is_kept_as_well(talk: Talk, mind: Mind) -> None:
