@@ -1,5 +1,7 @@
 """The entities of voice satellites: what they show, what can be chosen and set."""
 
+import json
+
 from homeassistant.components.assist_pipeline.pipeline import (
     async_get_pipelines,
     async_update_pipeline,
@@ -9,8 +11,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_component import DATA_INSTANCES
+from homeassistant.helpers.json import json_dumps
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from syrupy.assertion import SnapshotAssertion
 
 from custom_components.openclaw_voice.exceptions import SatelliteProblem
 from custom_components.openclaw_voice.realtime import server_events as say
@@ -109,6 +113,36 @@ async def test_a_satellite_has_its_entities(
     await admitted(hass, entry, Feature.MUTE)
     assert entities_of(entity_registry, satellite) == plain | {MUTE: controls[MUTE]}
     assert value_of(hass, VOLUME) is None
+    await admitted(hass, entry, *CONTROLS)
+    assert entities_of(entity_registry, satellite) == plain | controls
+
+
+async def test_they_look_as_before(
+    hass: HomeAssistant,
+    entity_registry: er.EntityRegistry,
+    gateway: ScriptedGateway,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """Names, units, categories and options, of a satellite that has all of them."""
+    introduce(gateway, "main", "cook")
+    entry = await add_entry(hass, gateway, "main", "cook")
+    satellite = await admitted(hass, entry, *CONTROLS)
+    async with talking(hass, entry, *CONTROLS) as caller:
+        caller.session.receive(SatelliteState(volume=0.5, muted=True))
+        looks = {}
+        for entity_id in entities_of(entity_registry, satellite):
+            known, state = entity_registry.async_get(entity_id), hass.states.get(entity_id)
+            assert known is not None
+            assert state is not None
+            looks[entity_id] = {
+                "state": state.state,
+                "attributes": dict(state.attributes),
+                "key": known.translation_key,
+                "category": known.entity_category,
+                "is_enabled": not known.disabled,
+            }
+    # Without enums, which change with Home Assistant.
+    assert json.loads(json_dumps(looks)) == snapshot
 
 
 async def test_they_are_there_again_after_a_restart(
