@@ -19,7 +19,6 @@ from homeassistant.util.hass_dict import HassKey
 
 from .exceptions import SatelliteProblem, satellite_error
 from .realtime.audio import Resampler
-from .realtime.backend import BackendError
 from .realtime.tts_output import SpokenAnswer, Voice, async_voice
 from .realtime.wav import WavError, WavReader
 
@@ -66,7 +65,8 @@ async def async_say(
         answer.finish()
         async with asyncio.timeout(SPEAK_LIMIT):
             pcm = b"".join([piece async for piece in answer.audio()])
-    except (BackendError, WavError, TimeoutError) as err:
+    except Exception as err:
+        # Engines raise what they like.
         raise satellite_error(SatelliteProblem.NOTHING_TO_PLAY) from err
     return _some(pcm), RATE
 
@@ -114,7 +114,8 @@ async def _async_main(hass: HomeAssistant, announcement: AssistSatelliteAnnounce
     try:
         async with asyncio.timeout(SPEAK_LIMIT):
             wav = b"".join([piece async for piece in stream.async_stream_result()])
-    except TimeoutError as err:
+    except Exception as err:
+        # Engines raise what they like.
         raise satellite_error(SatelliteProblem.NOTHING_TO_PLAY) from err
     try:
         return await hass.async_add_executor_job(_read, wav)

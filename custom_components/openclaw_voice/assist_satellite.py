@@ -171,8 +171,9 @@ class RealtimeSatellite(VoiceSatelliteEntity, AssistSatelliteEntity):
         except TimeoutError as err:
             raise SatelliteBusyError from err
         if not was_heard and session.state is SessionState.CLOSED:
-            # Somebody may just have begun to talk: standby ends for that.
-            self._connected()
+            if self.session in (None, session):
+                raise satellite_error(SatelliteProblem.AWAY)
+            # Somebody has just begun to talk: standby ends for that.
             raise SatelliteBusyError
         return session
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
@@ -31,6 +31,7 @@ class SocketSatellite:
         self.plays.set()
         self._socket = socket
         self._news = asyncio.Event()
+        self._drained: asyncio.Queue[str] = asyncio.Queue()
 
     @property
     def close_code(self) -> int | None:
@@ -46,10 +47,17 @@ class SocketSatellite:
                 event = message.json()
                 self.events.append(event)
                 if event["type"] == "audio.done":
-                    await self.plays.wait()
-                    await self.send("playback.done", turnId=event["turnId"])
+                    self._drained.put_nowait(event["turnId"])
             self._news.set()
         self._news.set()
+
+    async def play(self) -> None:
+        """Tell when something was heard to its end."""
+        while True:
+            turn_id = await self._drained.get()
+            await self.plays.wait()
+            if not self._socket.closed:
+                await self.send("playback.done", turnId=turn_id)
 
     async def send(self, kind: str, **fields: Any) -> None:  # noqa: ANN401
         """Send an event."""
@@ -112,7 +120,7 @@ def make_connect(client: ClientSessionGenerator, token: str) -> Connect:
         headers = {"Authorization": f"Bearer {token}"}
         async with http.ws_connect(URL, headers=headers) as socket:
             satellite = SocketSatellite(socket)
-            reading = asyncio.create_task(satellite.read())
+            tasks = [asyncio.create_task(satellite.read()), asyncio.create_task(satellite.play())]
             try:
                 await satellite.send(
                     "session.config",
@@ -127,8 +135,8 @@ def make_connect(client: ClientSessionGenerator, token: str) -> Connect:
                 yield satellite
             finally:
                 await socket.close()
-                reading.cancel()
-                with suppress(asyncio.CancelledError):
-                    await reading
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
 
     return connect
