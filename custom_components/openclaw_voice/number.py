@@ -13,8 +13,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
-from .entity import VoiceSatelliteEntity
 from .realtime.session_config import Feature
+from .satellite_controls import SatelliteControl
 from .status_source import HasSource, Source
 from .voice_satellites import VoiceSatellite
 
@@ -54,7 +54,7 @@ async def async_setup_entry(
     entry.async_on_unload(coordinator.satellites.async_for_each(add, Feature.VOLUME))
 
 
-class SatelliteVolume(VoiceSatelliteEntity, NumberEntity):
+class SatelliteVolume(SatelliteControl, NumberEntity):
     """How loud a satellite is, as it tells."""
 
     entity_description: SatelliteNumberDescription
@@ -68,7 +68,7 @@ class SatelliteVolume(VoiceSatelliteEntity, NumberEntity):
     @override
     def native_value(self) -> float | None:
         """In percent; None until the satellite has told."""
-        volume = self.session.satellite_state.volume if self.session else None
+        volume = self.controls.volume
         return None if volume is None else round(volume * 100)
 
     @override

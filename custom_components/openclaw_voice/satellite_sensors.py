@@ -22,7 +22,7 @@ class SatelliteSensorDescription(SensorEntityDescription, HasSource):
 
 def _first_audio(session: RealtimeSession) -> float | None:
     last = session.latency.last
-    return last.first_audio if last else None
+    return None if last is None or last.first_audio is None else round(last.first_audio, 3)
 
 
 SATELLITE_SENSORS: Final = (

@@ -9,8 +9,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
-from .entity import VoiceSatelliteEntity
 from .realtime.session_config import Feature
+from .satellite_controls import SatelliteControl
 from .status_source import HasSource, Source
 from .voice_satellites import VoiceSatellite
 
@@ -43,7 +43,7 @@ async def async_setup_entry(
     entry.async_on_unload(coordinator.satellites.async_for_each(add, Feature.MUTE))
 
 
-class SatelliteMute(VoiceSatelliteEntity, SwitchEntity):
+class SatelliteMute(SatelliteControl, SwitchEntity):
     """Whether the microphone of a satellite is muted, as it tells."""
 
     entity_description: SatelliteSwitchDescription
@@ -57,7 +57,7 @@ class SatelliteMute(VoiceSatelliteEntity, SwitchEntity):
     @override
     def is_on(self) -> bool | None:
         """None until the satellite has told."""
-        return self.session.satellite_state.muted if self.session else None
+        return self.controls.muted
 
     @override
     async def async_turn_on(self, **_: Any) -> None:

@@ -231,6 +231,10 @@ async def test_volume_and_mute_are_the_satellites(
             await hass.services.async_call("switch", service, {"entity_id": MUTE}, blocking=True)
             assert satellite.channel.last(say.SatelliteSet) == say.SatelliteSet(muted=is_muted)
     assert (value_of(hass, VOLUME), value_of(hass, MUTE)) == ("unavailable", "unavailable")
+    async with talking(hass, entry, *CONTROLS) as satellite:
+        assert (value_of(hass, VOLUME), value_of(hass, MUTE)) == ("30", "off")
+        satellite.session.receive(SatelliteState(muted=True))
+        assert (value_of(hass, VOLUME), value_of(hass, MUTE)) == ("30", "on")
 
 
 async def test_a_satellite_that_is_away_cannot_be_changed(
