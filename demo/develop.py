@@ -7,7 +7,7 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
 import re
@@ -15,9 +15,10 @@ import secrets
 from typing import Final, Self
 
 from .client import HomeAssistantClient
-from .gateway import GatewayProcess
+from .gateway import GatewayProcess, realtime_config
 from .home_assistant import HomeAssistantProcess
 from .model_server import ModelServer
+from .offline_voice import OfflineVoice, is_installed, offline_voice
 from .process import CHECKOUT, StartError, free_port, is_port_free
 from .stage import (
     PIPELINE_NAME,
@@ -29,8 +30,12 @@ from .stage import (
     start_home_assistant,
     step,
 )
+from .voice.pipeline import prefer_voice
+from .voice.speech_model import Consult
 
 DEFAULT_PORT: Final = 8123
+TOKEN_NAME: Final = "scripts/satellite"
+TOKEN_DAYS: Final = 3650
 WATCH_INTERVAL: Final = 1.0
 """Seconds between two looks at what runs."""
 
@@ -39,20 +44,27 @@ type Process = HomeAssistantProcess | GatewayProcess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySettings:
-    """Address and secret of the gateway of the earlier runs, which the integration has stored."""
+class Settings:
+    """Addresses and the secret of the earlier runs, which Home Assistant has stored."""
 
     port: int
     token: str
 
+    voice_port: int
+    """Where Home Assistant has found a voice."""
+
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read them, or make them at the first run."""
-        if path.exists():
-            return cls(**json.loads(path.read_text()))
-        settings = cls(port=free_port(), token=secrets.token_urlsafe(24))
+        """Read them; what is missing, all of it at the first run, is made."""
+        known = json.loads(path.read_text()) if path.exists() else {}
+        made = {
+            "port": free_port(),
+            "token": secrets.token_urlsafe(24),
+            "voice_port": free_port(),
+        }
+        settings = cls(**(made | known))
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"port": settings.port, "token": settings.token}))
+        path.write_text(json.dumps(asdict(settings)))
         return settings
 
 
@@ -69,8 +81,10 @@ async def run(port: int, gateway_url: str | None, token: str | None) -> int:
                     raise StartError(f"Port {port} is in use; choose another with --port.")
             stack.push_async_callback(home.terminate)
             processes: list[Process] = [home]
+            settings = Settings.load(folder / "gateway.json")
+            voice = await _start_voice(stack, folder, settings)
             if gateway_url is None:
-                gateway = await _prepare_gateway(stack, folder)
+                gateway = await _prepare_gateway(stack, folder, settings, voice)
                 processes.append(gateway)
                 gateway_url, token = gateway.url, gateway.token
                 async with asyncio.TaskGroup() as starts:
@@ -79,8 +93,9 @@ async def run(port: int, gateway_url: str | None, token: str | None) -> int:
             else:
                 await start_home_assistant(home)
             async with home.connect() as client:
-                await _add_integration(client, gateway_url, token)
-            _tell(home)
+                await _add_integration(client, gateway_url, token, voice)
+                token_file = await satellite_token(client, folder / "token")
+            _tell(home, token_file)
             ended = await _first_to_end(processes)
             say(f"It ended by itself. Read {ended.log_path}")
     except* StepError as group:
@@ -91,18 +106,38 @@ async def run(port: int, gateway_url: str | None, token: str | None) -> int:
     return 1
 
 
-async def _prepare_gateway(stack: AsyncExitStack, folder: Path) -> GatewayProcess:
-    """Start a model server and make the gateway that will use it."""
-    settings = GatewaySettings.load(folder / "gateway.json")
+async def _start_voice(
+    stack: AsyncExitStack, folder: Path, settings: Settings
+) -> OfflineVoice | None:
+    """Start what hears and speaks, if this computer can."""
+    if not is_installed():
+        say("Nothing can hear or speak: scripts/setup speech installs what is missing.")
+        return None
+    with step("Starting a recogniser and a voice"):
+        voice = await stack.enter_async_context(offline_voice(folder, port=settings.voice_port))
+    voice.provider.model.mind.otherwise = Consult()
+    return voice
+
+
+async def _prepare_gateway(
+    stack: AsyncExitStack, folder: Path, settings: Settings, voice: OfflineVoice | None
+) -> GatewayProcess:
+    """Start a model server and make the gateway that will use it, and the speech model."""
     model = await stack.enter_async_context(ModelServer())
     gateway = GatewayProcess(
-        folder / "gateway", model.base_url, port=settings.port, token=settings.token
+        folder / "gateway",
+        model.base_url,
+        port=settings.port,
+        token=settings.token,
+        overrides=realtime_config(voice.provider.url) if voice else None,
     )
     stack.push_async_callback(gateway.terminate)
     return gateway
 
 
-async def _add_integration(client: HomeAssistantClient, url: str, token: str | None) -> None:
+async def _add_integration(
+    client: HomeAssistantClient, url: str, token: str | None, voice: OfflineVoice | None
+) -> None:
     """Add the integration, if it is not there, and let Assist prefer its agent.
 
     What somebody has to decide, such as whether a certificate is the right one, is left to the browser.
@@ -115,7 +150,21 @@ async def _add_integration(client: HomeAssistantClient, url: str, token: str | N
         say("Go on in the browser: Settings, Devices & services.")
         return
     with step("Making an Assist pipeline with the agent"):
-        await client.prefer_agent(agent.entity_id, name=PIPELINE_NAME)
+        if voice:
+            await prefer_voice(client, agent.entity_id, voice.server, name=PIPELINE_NAME)
+        else:
+            await client.prefer_agent(agent.entity_id, name=PIPELINE_NAME)
+
+
+async def satellite_token(client: HomeAssistantClient, path: Path) -> Path:
+    """Return the file with an access token for satellites; it is made at the first run."""
+    if not path.exists():
+        token = await client.call(
+            "auth/long_lived_access_token", client_name=TOKEN_NAME, lifespan=TOKEN_DAYS
+        )
+        path.touch(mode=0o600)
+        path.write_text(token)
+    return path
 
 
 async def _first_to_end(processes: Sequence[Process]) -> Process:
@@ -127,11 +176,13 @@ async def _first_to_end(processes: Sequence[Process]) -> Process:
         await asyncio.sleep(WATCH_INTERVAL)
 
 
-def _tell(home: HomeAssistantProcess) -> None:
+def _tell(home: HomeAssistantProcess, token_file: Path) -> None:
     """Say how to use what runs now."""
     say(f"Home Assistant: {home.url}")
     say(f"Log in as {home.account.username} with the password {home.account.password}")
-    say("Press the key a there to talk to your agent. The log is in")
+    say("Press the key a there to talk to your agent; or talk as a realtime satellite does:")
+    say(f"  scripts/satellite {home.url} --token-file {token_file.relative_to(CHECKOUT)}")
+    say("The log is in")
     say(f"  {home.log_path}")
     say("Ctrl-C stops everything.")
 

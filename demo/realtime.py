@@ -8,6 +8,7 @@ from typing import Final
 
 from .gateway import realtime_config
 from .model_server import ModelRequest
+from .offline_voice import OfflineVoice, offline_voice
 from .proof import ProofError
 from .realtime_lessons import (
     INTERRUPT_AFTER,
@@ -20,11 +21,8 @@ from .realtime_lessons import (
 )
 from .realtime_session import Conversation, converse
 from .stage import PIPELINE_NAME, Stage, set_stage, step
-from .voice.hearing import Recogniser
 from .voice.likeness import share_heard
 from .voice.pipeline import prefer_voice
-from .voice.realtime_provider import RealtimeProvider
-from .voice.server import VoiceServer
 
 BACKENDS: Final = {
     "gateway": "the speech model of the gateway",
@@ -53,20 +51,20 @@ async def demonstrate_realtime(question: str | None, folder: Path) -> RealtimeRe
     """
     lessons = lessons_with(question)
     async with AsyncExitStack() as stack:
-        with step("Starting the recogniser"):
-            recogniser = await stack.enter_async_context(Recogniser(folder / "recogniser"))
-        server = await stack.enter_async_context(VoiceServer(recogniser))
-        provider = await stack.enter_async_context(RealtimeProvider.offline(recogniser))
+        with step("Starting a recogniser and a voice"):
+            voice = await stack.enter_async_context(offline_voice(folder))
         stage = await stack.enter_async_context(
-            set_stage(folder, overrides=realtime_config(provider.url))
+            set_stage(folder, overrides=realtime_config(voice.provider.url))
         )
-        teach(provider.model.mind, stage.model, lessons)
+        teach(voice.provider.model.mind, stage.model, lessons)
         with step("Making an Assist pipeline with the agent and a voice"):
-            await prefer_voice(stage.client, stage.agent.entity_id, server, name=PIPELINE_NAME)
+            await prefer_voice(
+                stage.client, stage.agent.entity_id, voice.server, name=PIPELINE_NAME
+            )
         with step("Warming up the gateway: its first run takes seconds more"):
             async for _ in stage.client.ask("MODEL:SAY ready"):
                 pass
-        theatre = Theatre(stage=stage, recogniser=recogniser, server=server, provider=provider)
+        theatre = Theatre(stage=stage, voice=voice)
         reports = {name: await theatre.talk(lessons, name) for name in BACKENDS}
         return RealtimeReport(
             backends=reports,
@@ -80,9 +78,7 @@ class Theatre:
     """The stage, and everybody who hears and speaks on it."""
 
     stage: Stage
-    recogniser: Recogniser
-    server: VoiceServer
-    provider: RealtimeProvider
+    voice: OfflineVoice
 
     async def talk(self, lessons: Sequence[Lesson], backend: str) -> BackendReport:
         """Talk with one backend, and prove it.
@@ -101,7 +97,7 @@ class Theatre:
                 interrupt_after=INTERRUPT_AFTER,
             )
         with step("Listening to the answers, and checking them"):
-            heard = [await self.recogniser.hear(answered.sound) for answered in seen.answers]
+            heard = [await self.voice.recogniser.hear(answered.sound) for answered in seen.answers]
             prove_conversation(seen, lessons, backend, heard)
             _prove_agent(seen, lessons, self.stage.model.requests[asked:], backend)
             engines = self._engines(backend)[len(before) :]
@@ -112,11 +108,13 @@ class Theatre:
     def _engines(self, backend: str) -> list[float]:
         """Return how long the stand-ins took for each turn so far, until its first sound."""
         if backend == "gateway":
-            turns = self.provider.model.turns
+            turns = self.voice.provider.model.turns
             return [(turn.first_sound_at or turn.ended_at) - turn.ended_at for turn in turns]
         return [
             heard.seconds + (spoken.first_sound_at or spoken.asked_at) - spoken.asked_at
-            for heard, spoken in zip(self.server.heard, self.server.spoken, strict=False)
+            for heard, spoken in zip(
+                self.voice.server.heard, self.voice.server.spoken, strict=False
+            )
         ]
 
 

@@ -69,6 +69,9 @@ _SYSTEM_EVENT: Final = re.compile(
 _DIRECTIVE: Final = re.compile(r"MODEL:([A-Z_]+)(?:[ \t]+([^\n]*))?")
 _TIME_STAMP: Final = re.compile(r"\A\[[A-Z][a-z]{2} \d{4}-\d{2}-\d{2} \d{2}:\d{2}[^\]\n]*\] ?")
 _RUNTIME_LINE: Final = re.compile(r"\n+Runtime: agent=[^\n]*")
+_CONSULT: Final = re.compile(r"\n\n(?:Context|Spoken style):\n.*\Z", re.DOTALL)
+"""What a speech model adds to a question for the agent."""
+
 _INTERNAL_CONTEXT: Final = re.compile(
     r"<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>.*?(?:<<<END_OPENCLAW_INTERNAL_CONTEXT>>>|\Z)", re.DOTALL
 )
@@ -156,7 +159,8 @@ def user_text(messages: Sequence[JsonObject]) -> str:
     """Return what the user said in the current turn, without what the gateway adds to it.
 
     The gateway puts a time stamp before it, a runtime line after it, and a block of internal context into the same
-    or another user message. When it asks again it speaks as the user.
+    or another user message; a speech model adds context and style to its questions.
+    When it asks again it speaks as the user.
     """
     for message in reversed(messages):
         if message.get("role") == "user" and (text := _without_additions(_content_text(message))):
@@ -274,7 +278,7 @@ def _joined(pieces: tuple[str, ...]) -> tuple[str, ...]:
 
 def _without_additions(text: str) -> str:
     """Strip what the gateway adds to a user message."""
-    text = _INTERNAL_CONTEXT.sub("", text)
+    text = _CONSULT.sub("", _INTERNAL_CONTEXT.sub("", text))
     text = _RUNTIME_LINE.sub("", text).strip()
     text = _TIME_STAMP.sub("", text).strip()
     return "" if text.startswith(RETRY_INSTRUCTION) else text

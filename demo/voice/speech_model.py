@@ -149,6 +149,9 @@ class Mind:
 
     def __init__(self) -> None:
         """Know nothing yet: everything is repeated."""
+        self.otherwise: Reaction | None = None
+        """What to do with what was never taught, instead of repeating it."""
+
         self._taught: dict[str, Reaction] = {}
         self._next: deque[str] = deque()
 
@@ -173,9 +176,10 @@ class Mind:
         """Return what to do with what was heard."""
         shares = {question: share_heard(question, text) for question in self._taught}
         best = max(shares, key=lambda question: shares[question], default="")
-        if shares.get(best, 0.0) < ALIKE:
+        is_known = shares.get(best, 0.0) >= ALIKE
+        found = self._taught[best] if is_known else self.otherwise
+        if found is None or not text:
             return Say(text=f"You said: {text.rstrip('.')}." if text else "I heard nothing.")
-        found = self._taught[best]
         return Consult(question=text) if found == Consult() else found
 
 

@@ -212,6 +212,20 @@ def test_a_tool_result_is_quoted() -> None:
     assert reply_to(messages) == Say(pieces=words("The tool answered: hello"))
 
 
+@pytest.mark.parametrize(
+    "added",
+    [
+        "\n\nContext:\nRoom: kitchen\n\nPerson: Ada",
+        "\n\nSpoken style:\nshort",
+        "\n\nContext:\nRoom\n\nSpoken style:\nshort",
+    ],
+    ids=["context", "style", "both"],
+)
+def test_what_a_speech_model_adds_was_not_said(added: str) -> None:
+    """It comes after the question."""
+    assert user_text([user(f"Is it on?{added}")]) == "Is it on?"
+
+
 def test_an_old_tool_result_is_not_quoted_again() -> None:
     """A new question ends the turn in which the tool ran."""
     messages = [

@@ -115,3 +115,14 @@ def test_without_ears_it_hears_what_was_said_it_would() -> None:
     mind.forget()
     assert mind.next_words() == INSTANT_WORDS
     assert mind.react("Four.") == Say(text="You said: Four.")
+
+
+def test_what_was_never_taught_may_go_to_the_agent() -> None:
+    """All that was heard does; what is known stays as it is."""
+    mind = Mind()
+    mind.teach("What time is it?", Say(text="It is nine."))
+    mind.otherwise = Consult()
+
+    assert mind.react("where is the cat") == Consult(question="where is the cat")
+    assert mind.react("what time is it") == Say(text="It is nine.")
+    assert mind.react("") == Say(text="I heard nothing.")
