@@ -98,8 +98,8 @@ class VoiceSessions:
         It matters for `OPENING_LIMIT`.
         """
         session = self.hub.session_of(satellite_id)
-        if session is not None and session.info.agent_id and session.backend is not None:
-            session.backend.note(text)
+        if session is not None and not session.is_standby:
+            session.note(text)
             return
         self._openings.pop(satellite_id, None)
         self._openings[satellite_id] = (text, self._hass.loop.time() + OPENING_LIMIT)

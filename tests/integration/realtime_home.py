@@ -120,5 +120,5 @@ class Caller:
             ):
                 if message.type is WSMsgType.TEXT:
                     self.events.append(message.json())
-        assert self.socket.close_code is not None
-        return self.events[-1]["reason"], self.socket.close_code
+        assert message.type is WSMsgType.CLOSE
+        return str(message.extra), message.data
