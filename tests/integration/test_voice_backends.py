@@ -1,0 +1,230 @@
+"""What answers in a realtime session: the gateway's speech model, or Home Assistant's engines."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from homeassistant.core import Event, callback
+from homeassistant.helpers import issue_registry as ir
+import pytest
+
+from custom_components.openclaw_voice import voice_backends
+from custom_components.openclaw_voice.const import DOMAIN
+from custom_components.openclaw_voice.outbox.late_answer import LateStatus
+from custom_components.openclaw_voice.realtime.session import SessionLimits
+from demo.voice.speech_model import Consult
+from tests.fakes.small_gateway import SmallGateway
+
+from .assist_backend.engines import Ear, FlowingMouth, add_engines, add_pipeline
+from .realtime_home import LIMIT, SPEECH, RealtimeHome
+from .support import AGENT
+
+QUESTION = "What is the weather like?"
+BUTTON = {"turnDetection": {"mode": "manual"}, "language": "de"}
+KITCHEN = {"satelliteId": "kitchen-1", "satellite": {"name": "Kitchen satellite"}}
+
+
+@pytest.fixture
+async def gateway(socket_enabled: None) -> AsyncGenerator[SmallGateway]:
+    """Return a gateway whose speech model asks the agent."""
+    async with SmallGateway() as gateway:
+        gateway.talk.brain.mind.teach(QUESTION, Consult(question=QUESTION))
+        yield gateway
+
+
+@pytest.fixture
+async def mouth(realtime: RealtimeHome) -> FlowingMouth:
+    """Return the engine that speaks, of the one pipeline there is."""
+    ear, mouth = Ear(), FlowingMouth()
+    await add_engines(realtime.hass, ear, mouth)
+    await add_pipeline(realtime.hass, conversation_engine=AGENT)
+    return mouth
+
+
+def has_issue(home: RealtimeHome, entry_id: str) -> bool:
+    """Tell whether people are told that the gateway has no speech model."""
+    issues = ir.async_get(home.hass).issues
+    return any(
+        domain == DOMAIN and "realtime_unavailable" in issue and entry_id in issue
+        for domain, issue in issues
+    )
+
+
+async def test_the_engines_answer_when_the_gateway_cannot(
+    realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth
+) -> None:
+    """The satellite is told, and people, until the gateway can."""
+    entry = await realtime.add(gateway)
+    gateway.talk.brain.is_configured = False
+    async with realtime.session(**BUTTON) as caller:
+        assert caller.ready["backend"] == "assist"
+        assert caller.ready["notes"] == ["gateway_backend_unavailable"]
+        assert has_issue(realtime, entry.entry_id)
+        await caller.socket.send_bytes(SPEECH)
+        await caller.socket.send_json({"type": "audio.commit"})
+        await caller.told("transcript.done", role="user", text="Wie spät ist es?")
+        await caller.told("audio.done")
+    assert mouth.said
+    async with realtime.session(backend="assist"):
+        assert has_issue(realtime, entry.entry_id)
+    gateway.talk.brain.is_configured = True
+    async with realtime.session() as caller:
+        assert caller.ready["backend"] == "gateway"
+        assert not has_issue(realtime, entry.entry_id)
+
+
+async def test_the_engines_answer_for_an_agent_that_wants_them(
+    realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth
+) -> None:
+    """Unless the satellite wants something else."""
+    entry = await realtime.add(gateway, options={"main": {"realtime_backend": "assist"}})
+    gateway.talk.brain.is_configured = False
+    async with realtime.session() as caller:
+        assert (caller.ready["backend"], caller.ready["notes"]) == ("assist", [])
+    assert not has_issue(realtime, entry.entry_id)
+    assert await realtime.refused(backend="gateway") == ("no_backend", 1013)
+
+
+async def test_nothing_can_answer(realtime: RealtimeHome, gateway: SmallGateway) -> None:
+    """There is neither a speech model nor a pipeline; nobody blames the gateway for a moment."""
+    entry = await realtime.add(gateway)
+    gateway.talk.brain.is_configured = False
+    assert await realtime.refused() == ("no_backend", 1013)
+    assert not has_issue(realtime, entry.entry_id)
+
+
+async def test_a_speech_model_that_is_away_for_a_moment(
+    realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth
+) -> None:
+    """Is configured: there is nothing for people to do about that in Home Assistant."""
+    entry = await realtime.add(gateway)
+    gateway.talk.brain.is_reachable = False
+    async with realtime.session() as caller:
+        assert caller.ready["notes"] == ["gateway_backend_unavailable"]
+    assert not has_issue(realtime, entry.entry_id)
+
+
+@pytest.mark.parametrize("language", [None, "fr"])
+async def test_the_language_of_a_session(
+    realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth, language: str | None
+) -> None:
+    """It is that of the pipeline, unless the satellite says."""
+    await realtime.add(gateway)
+    async with realtime.session(language=language):
+        pass
+    assert gateway.talk.created[-1]["language"] == (language or "de")
+
+
+async def test_a_conversation_by_name(
+    realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth
+) -> None:
+    """It is the same on both backends."""
+    await realtime.add(gateway)
+    async with realtime.session(sessionKey="desk"):
+        pass
+    async with realtime.session(sessionKey="desk", backend="assist", **BUTTON) as caller:
+        await caller.socket.send_bytes(SPEECH)
+        await caller.socket.send_json({"type": "audio.commit"})
+        await caller.told("audio.done")
+    (asked,) = gateway.received("agent")
+    assert asked.params["sessionKey"] == gateway.talk.created[0]["sessionKey"]
+
+
+async def test_what_the_agent_is_told_through_a_pipeline(
+    realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth
+) -> None:
+    """Satellite and person once, as in other pipelines, and what the satellite adds."""
+    await realtime.add(gateway)
+    realtime.sessions.async_note_opening("kitchen-1", "You said: the cake is done.")
+    async with realtime.session(
+        **KITCHEN, **BUTTON, backend="assist", instructionsOverride="Whisper."
+    ) as caller:
+        await caller.socket.send_bytes(SPEECH)
+        await caller.socket.send_json({"type": "audio.commit"})
+        await caller.told("audio.done")
+    (asked,) = gateway.received("agent")
+    told = asked.params["extraSystemPrompt"]
+    for part in ("- Satellite: Kitchen satellite", "- Person: Mock User", "Whisper.", "the cake"):
+        assert told.count(part) == 1
+
+
+async def test_an_answer_that_comes_when_the_satellite_has_left(
+    realtime: RealtimeHome, gateway: SmallGateway
+) -> None:
+    """Is owed: it comes later, to the satellite that asked."""
+    entry = await realtime.add(gateway)
+    gateway.talk.brain.mind.teach(QUESTION, Consult(question="MODEL:HANG 30"))
+    gateway.talk.brain.mind.expect(QUESTION)
+    ended: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    @callback
+    def take(event: Event[Any]) -> None:
+        ended.put_nowait(dict(event.data))
+
+    realtime.hass.bus.async_listen("openclaw_voice_late_answer", take)
+    left = asyncio.Event()
+    realtime.hub.subscribe(lambda event: left.set() if event.summary else None)
+    async with realtime.session(**KITCHEN) as caller:
+        await caller.speak()
+        await gateway.wait_for_request("talk.client.toolCall")
+        await caller.told("tool.progress")
+    outbox = entry.runtime_data.outbox
+    async with asyncio.timeout(LIMIT):
+        await left.wait()
+    (owed,) = outbox.all()
+    satellite = entry.runtime_data.satellites.get("kitchen-1")
+    assert owed.status is LateStatus.RUNNING
+    assert owed.satellite_id == satellite.entity_id(realtime.hass)
+    assert (owed.question, owed.subentry_id) == ("MODEL:HANG 30", "subentry-main")
+    await outbox.async_cancel(owed.id)
+    async with asyncio.timeout(LIMIT):
+        assert (await ended.get())["id"] == owed.id
+
+
+async def test_an_answer_is_owed_when_the_entry_is_unloaded(
+    realtime: RealtimeHome, gateway: SmallGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on the disk before the outbox stops, which waits for a slow one."""
+    adopt = voice_backends.async_adopt
+
+    async def adopt_slowly(*args: Any, **named: Any) -> None:  # noqa: ANN401
+        await realtime.hass.async_add_executor_job(list)
+        await adopt(*args, **named)
+
+    monkeypatch.setattr(voice_backends, "async_adopt", adopt_slowly)
+    entry = await realtime.add(gateway)
+    gateway.talk.brain.mind.teach(QUESTION, Consult(question="MODEL:HANG 30"))
+    gateway.talk.brain.mind.expect(QUESTION)
+    async with realtime.session(**KITCHEN) as caller:
+        await caller.speak()
+        await gateway.wait_for_request("talk.client.toolCall")
+        await caller.told("tool.progress")
+        outbox = entry.runtime_data.outbox
+        assert await realtime.hass.config_entries.async_unload(entry.entry_id)
+        assert [answer.question for answer in outbox.all()] == ["MODEL:HANG 30"]
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+async def test_silent_people_are_asked(
+    realtime: RealtimeHome,
+    gateway: SmallGateway,
+    mouth: FlowingMouth,
+    monkeypatch: pytest.MonkeyPatch,
+    is_heard: bool,
+) -> None:
+    """In their language, by the engine of their pipeline; then the satellite listens."""
+    await realtime.add(gateway)
+    async with realtime.session(watchdog="enabled", language="de") as caller:
+        (session,) = realtime.hub.sessions
+        monkeypatch.setattr(session._watch, "_limits", SessionLimits(silence=0.0))
+        session._watch.look()
+        told = await caller.told("announcement")
+        assert told["text"] == "Bist du noch da?"
+        await caller.told("audio.done")
+        done = "playback.done" if is_heard else "response.cancel"
+        await caller.socket.send_json({"type": done})
+        await caller.told("listen" if is_heard else "audio.clear")
+        await caller.socket.send_json({"type": "session.end"})
+        await caller.until_closed()
+        assert ("listen" in [event["type"] for event in caller.events]) is is_heard
+    assert mouth.said == ["Bist du noch da?"]
