@@ -53,6 +53,9 @@ class Report:
     close_code: int | None = None
     """None when the connection was lost."""
 
+    wants_to_talk: bool = False
+    """Standby is over because somebody is to talk with the agent: a session is to follow."""
+
 
 class Satellite:
     """One session on a socket that is open."""
@@ -79,6 +82,9 @@ class Satellite:
         self._clock = asyncio.get_running_loop().time
         self._sending = set[asyncio.Task[None]]()
         self._is_muted = False
+        self._is_listening = not options.is_standby
+        """The microphone is open."""
+
         self._is_complete = False
         """Home Assistant has nothing to add to the turn."""
 
@@ -106,7 +112,8 @@ class Satellite:
             "announcement": self._on_announcement,
             "latency.metrics": self._on_latency,
             "satellite.set": self._on_controls,
-            "listen": lambda _: self._screen.state("listens"),
+            "listen": self._on_listen,
+            "listen.ended": lambda _: self._close_microphone(),
             "error": self._on_error,
         }
 
@@ -123,8 +130,10 @@ class Satellite:
         return self.report
 
     def press(self) -> None:
-        """Obey a button: interrupt what is said, or say that the utterance is over."""
-        if self._options.is_manual and not self._speaker.is_playing:
+        """Obey a button: interrupt what is said, or say that the utterance is over. In standby, talk."""
+        if self._options.is_standby and not self._speaker.is_playing:
+            self._begin_to_talk()
+        elif self._options.is_manual and not self._speaker.is_playing:
             self.commit()
         else:
             self.interrupt()
@@ -163,7 +172,8 @@ class Satellite:
             if after is not None and self._speaker.played >= after:
                 self._interrupt_after = None
                 self.interrupt()
-            await self._send(audio_message(self._as_sent(pcm), self._options))
+            if self._is_listening:
+                await self._send(audio_message(self._as_sent(pcm), self._options))
             is_saying = self._microphone.is_saying
             if self._options.is_manual and was_saying and not is_saying:
                 self.commit()
@@ -219,6 +229,9 @@ class Satellite:
         self.report.backend = event.get("backend")
         self.report.agent = event.get("agent")
         notes = ", ".join(event.get("notes") or ())
+        if self._options.is_standby:
+            self._screen.note("stands by")
+            return
         self._screen.note(
             f"{event.get('agentName') or self.report.agent} answers ({self.report.backend}"
             + (f"; {notes})" if notes else ")")
@@ -281,6 +294,24 @@ class Satellite:
     def _on_announcement(self, event: dict[str, Any]) -> None:
         self.report.announcements.append(event["text"])
         self._screen.sentence("announcement", event["text"])
+
+    def _on_listen(self, event: dict[str, Any]) -> None:
+        """Somebody is to speak: to the agent, or to answer a question of Home Assistant."""
+        if self._options.is_standby and event.get("purpose") != "answer":
+            self._begin_to_talk()
+            return
+        self._is_listening = True
+        self._screen.state("listens")
+        self._microphone.next_question()
+
+    def _close_microphone(self) -> None:
+        """The answer was heard. A conversation goes on listening."""
+        self._is_listening = not self._options.is_standby
+
+    def _begin_to_talk(self) -> None:
+        """End standby; whoever runs this opens a session."""
+        self.report.wants_to_talk = True
+        self.end()
 
     def _on_latency(self, event: dict[str, Any]) -> None:
         names = {"endpointMs": "end of speech", "firstAudioFromTurnStartMs": "first audio"}

@@ -21,7 +21,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from .client import Report, Satellite
 from .devices import DeviceError, Player, recorder
 from .microphone import Microphone, Program, Questions
-from .protocol import RATES, Options, endpoint_url, wait_before_next
+from .protocol import DONE, RATES, Options, endpoint_url, wait_before_next
 from .screen import Screen
 from .speaker import Recording, Sink
 
@@ -59,6 +59,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--backend", choices=("auto", "gateway", "assist"))
     parser.add_argument("--language", help="such as de")
     parser.add_argument("--single", action="store_true", help="one turn")
+    parser.add_argument(
+        "--standby", action="store_true", help="wait to be told something; Enter begins to talk"
+    )
     parser.add_argument("--manual", action="store_true", help="Enter ends what is said, too")
     parser.add_argument("--echo-cancellation", action="store_true", help="the microphone has it")
     parser.add_argument("--microphone", metavar="DEVICE", help="of arecord")
@@ -114,8 +117,8 @@ def token_of(options: argparse.Namespace) -> str:
     return str(token).strip()
 
 
-def wanted(options: argparse.Namespace, rate: int) -> Options:
-    """Return what the command line wants of a session."""
+def wanted(options: argparse.Namespace, rate: int, *, is_standby: bool = False) -> Options:
+    """Return what the command line wants of a session, or for the time between two."""
     return Options(
         rate=rate,
         is_binary=not options.json_audio,
@@ -127,6 +130,7 @@ def wanted(options: argparse.Namespace, rate: int) -> Options:
         language=options.language,
         is_single=options.single,
         is_manual=options.manual,
+        is_standby=is_standby,
         # A file hears nothing, so it hears no echo.
         cancels_echo=options.echo_cancellation or options.questions is not None,
         token=token_of(options) if options.token_in_config else None,
@@ -259,6 +263,8 @@ async def run(options: argparse.Namespace, *, speed: float = 1.0) -> Report:
         endpoint_url(options.address)
     except ValueError as err:
         raise SatelliteError(str(err)) from None
+    if options.standby and (options.questions or not options.satellite_id):
+        raise SatelliteError("--standby is for a --satellite-id, without --in")
     if options.questions is None:
         return await with_hardware(options, token, screen)
     sounds = [read_wav(path) for path in options.questions]
@@ -285,8 +291,9 @@ async def run(options: argparse.Namespace, *, speed: float = 1.0) -> Report:
 
 
 async def with_hardware(options: argparse.Namespace, token: str, screen: Screen) -> Report:
-    """Talk by microphone and loudspeaker; connect again where that is wanted, and may help."""
+    """Talk by microphone and loudspeaker; stand by in between, and connect again, where that is wanted."""
     attempt = 0
+    is_standby: bool = options.standby
     while True:
         report = Report()
         try:
@@ -294,7 +301,7 @@ async def with_hardware(options: argparse.Namespace, token: str, screen: Screen)
                 report = await talk(
                     options.address,
                     token,
-                    wanted(options, options.rate),
+                    wanted(options, options.rate, is_standby=is_standby),
                     microphone=microphone,
                     sink=sink,
                     screen=screen,
@@ -303,6 +310,9 @@ async def with_hardware(options: argparse.Namespace, token: str, screen: Screen)
         except OSError as err:
             if not options.stay:
                 raise SatelliteError(f"Home Assistant cannot be reached: {err}") from err
+        if options.standby and report.wants_to_talk == is_standby and report.close_code in DONE:
+            is_standby = not is_standby
+            continue
         attempt = 0 if report.backend else attempt
         wait = wait_before_next(report.close_code, attempt)
         if wait is None or not options.stay:

@@ -37,6 +37,9 @@ class Options:
     cancels_echo: bool = False
     is_single: bool = False
     is_manual: bool = False
+    is_standby: bool = False
+    """Wait to be told something, instead of talking."""
+
     token: str | None = field(default=None, repr=False)
     """Sent in the first message; None: the connection has authenticated."""
 
@@ -71,10 +74,17 @@ def session_config(options: Options) -> dict[str, Any]:
         "agent": options.agent,
         "backend": options.backend,
         "language": options.language,
-        "mode": "single" if options.is_single else "conversation",
+        "mode": _mode(options),
         "turnDetection": {"mode": "manual" if options.is_manual else "server"},
     }
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _mode(options: Options) -> str:
+    """Return the name of what the session is for."""
+    if options.is_standby:
+        return "standby"
+    return "single" if options.is_single else "conversation"
 
 
 def audio_message(pcm: bytes, options: Options) -> str | bytes:

@@ -16,7 +16,7 @@ from custom_components.openclaw_voice.realtime.client_events import (
     SessionEnd,
 )
 from custom_components.openclaw_voice.realtime.protocol import Reason
-from custom_components.openclaw_voice.realtime.session_config import Feature
+from custom_components.openclaw_voice.realtime.session_config import Feature, SessionMode
 from demo.satellite.client import Report
 from demo.satellite.main import talk
 from demo.satellite.microphone import Questions
@@ -195,6 +195,53 @@ async def test_announcements_are_played_and_confirmed(socket_enabled: None) -> N
     assert report.announcements == ["Dinner."]
     assert (report.reason, report.close_code) == ("idle", 4408)
     assert "Announcement: Dinner.\n" in shown
+
+
+async def test_in_standby_it_is_told_and_asked_something(socket_enabled: None) -> None:
+    """The microphone is open for the answer alone."""
+
+    async def script(peer: Peer) -> None:
+        assert peer.config.mode is SessionMode.STANDBY
+        await peer.ready()
+        await peer.send(
+            events.Announcement(id="a1", text="Tea?"), ANSWER, events.AudioDone(turn_id="a1")
+        )
+        assert await peer.next_event() == PlaybackDone("a1")
+        assert not peer.heard
+        await peer.send(events.Listen(purpose=events.Purpose.ANSWER))
+        await peer.hear(FIRST)
+        await peer.send(events.ListenEnded(), events.SatelliteSet(volume=0.5))
+        assert await peer.next_event() == SatelliteState(0.5, False)
+        await peer.send(events.Listen(purpose=events.Purpose.CONVERSATION))
+        peer.heard.clear()
+        assert await peer.next_event() == SessionEnd()
+        assert not peer.heard
+        await peer.end(Reason.CLIENT_ENDED)
+
+    async with endpoint(script) as address:
+        options = Options(satellite_id="kitchen-1", is_standby=True)
+        report, heard, shown = await session(address, options=options)
+    assert heard == ANSWER
+    assert report.announcements == ["Tea?"]
+    assert report.wants_to_talk
+    assert "stands by" in shown
+
+
+async def test_in_a_conversation_it_answers_with_its_next_question(socket_enabled: None) -> None:
+    """It has listened all the time, and goes on."""
+
+    async def script(peer: Peer) -> None:
+        await peer.ready()
+        await peer.hear(FIRST)
+        await peer.send(events.Listen(purpose=events.Purpose.ANSWER))
+        await peer.hear(SECOND)
+        await peer.send(events.ListenEnded())
+        await peer.hear(bytes(2000))
+        await peer.end(Reason.IDLE)
+
+    async with endpoint(script) as address:
+        report, _, _ = await session(address, questions=(FIRST, SECOND))
+    assert not report.wants_to_talk
 
 
 async def test_controls_are_obeyed_and_told(socket_enabled: None) -> None:

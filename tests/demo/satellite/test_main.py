@@ -19,6 +19,7 @@ from custom_components.openclaw_voice.realtime.client_events import (
     SessionEnd,
 )
 from custom_components.openclaw_voice.realtime.protocol import Reason
+from custom_components.openclaw_voice.realtime.session_config import SessionMode
 from demo.satellite import main as satellite
 from demo.satellite.main import main, read_wav, write_wav
 from demo.satellite.microphone import Questions
@@ -97,6 +98,7 @@ async def test_a_session_that_fails_is_an_error(question: Path) -> None:
         (["http://127.0.0.1:9", "--in", "odd.wav"], "one channel of 16 bits"),
         (["http://127.0.0.1:9", "--in", "question.wav", "slow.wav"], "the same rate"),
         (["http://127.0.0.1:9", "--token-file", "missing"], "token cannot be read"),
+        (["http://127.0.0.1:9", "--standby"], "for a --satellite-id"),
     ],
 )
 def test_what_a_person_got_wrong_is_a_sentence(
@@ -176,6 +178,27 @@ async def test_it_stays_when_it_is_told_to(
     assert await run_main(lambda peer: peer.end(reasons.pop(0)), "--stay") == 0
     assert reasons == []
     assert "connects again in 0 s" in capsys.readouterr().out
+
+
+async def test_it_stands_by_between_two_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until somebody ends it there."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    program(tmp_path, "arecord", "exec sleep 60")
+    program(tmp_path, "aplay", "exec cat >/dev/null")
+    modes: list[SessionMode] = []
+
+    async def script(peer: Peer) -> None:
+        modes.append(peer.config.mode)
+        await peer.ready()
+        if len(modes) == 1:
+            await peer.send(events.Listen(purpose=events.Purpose.CONVERSATION))
+            assert await peer.next_event() == SessionEnd()
+        await peer.end(Reason.IDLE if len(modes) == 2 else Reason.CLIENT_ENDED)
+
+    assert await run_main(script, "--standby", "--satellite-id", "kitchen-1") == 0
+    assert modes == [SessionMode.STANDBY, SessionMode.CONVERSATION, SessionMode.STANDBY]
 
 
 def test_without_a_microphone_files_are_proposed(
