@@ -21,9 +21,11 @@ from custom_components.openclaw_voice.const import DOMAIN
 from tests.fakes.fixtures import gateway
 from tests.fakes.gateway import ScriptedGateway
 
-from .assist_backend.engines import set_up_voice
+from .assist_backend.engines import add_engines, add_pipeline, set_up_voice
 from .realtime_home import RealtimeHome
-from .support import introduce
+from .support import AGENT, add_entry, introduce
+from .voice_room import Room
+from .voice_satellite import Connect, make_connect
 
 __all__ = ["gateway"]
 
@@ -113,3 +115,27 @@ def make_tls(path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_side.load_cert_chain(path)
     return server_side, ssl.create_default_context(cafile=str(path))
+
+
+@pytest.fixture
+def connect(hass_client_no_auth: ClientSessionGenerator, hass_access_token: str) -> Connect:
+    """Return what connects realtime satellites."""
+    return make_connect(hass_client_no_auth, hass_access_token)
+
+
+@pytest.fixture
+async def room(
+    hass: HomeAssistant,
+    friendly: ScriptedGateway,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Room:
+    """Return a room with a realtime satellite; the pipeline there belongs to the entry's agent."""
+    await hass.config.async_update(internal_url="http://127.0.0.1:8123")
+    await set_up_voice(hass, tmp_path, monkeypatch)
+    room = Room(hass, connect, tmp_path)
+    await add_engines(hass, room.ear, room.mouth)
+    await add_pipeline(hass, conversation_engine=AGENT)
+    await add_entry(hass, friendly)
+    return room

@@ -2,12 +2,7 @@
 
 from array import array
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from pathlib import Path
-import stat
 from types import MappingProxyType
-from typing import Any, Final, override
 from unittest.mock import patch
 
 from homeassistant.components.assist_pipeline.runtime import KEY_ASSIST_PIPELINE
@@ -15,11 +10,10 @@ from homeassistant.components.assist_satellite import SatelliteBusyError
 from homeassistant.components.assist_satellite.const import DATA_COMPONENT
 from homeassistant.components.ffmpeg import DATA_FFMPEG, FFmpegManager
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.core import HomeAssistant, ServiceResponse
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.openclaw_voice import announcement_audio
 from custom_components.openclaw_voice.const import CONF_AGENT_ID, DOMAIN, SUBENTRY_AGENT
@@ -32,125 +26,15 @@ from custom_components.openclaw_voice.realtime.backend import (
     TurnEnded,
     TurnStarted,
 )
-from custom_components.openclaw_voice.voice_backends import VoiceBackends
 from custom_components.openclaw_voice.voice_sessions import async_voice_sessions
-from tests.fakes.gateway import ScriptedGateway
 from tests.realtime.scripted import ScriptedBackend
 
 from .assist_backend.engines import (
-    Ear,
-    WholeMouth,
-    add_engines,
     add_pipeline,
-    set_up_voice,
-    sound_of,
-    text_of,
-    wav,
 )
-from .support import AGENT, WAIT_LIMIT, add_entry
-from .voice_satellite import KITCHEN, RATE, Connect, SocketSatellite, make_connect, until_state
-
-ENTITY: Final = "assist_satellite.kitchen"
-LONG: Final = 30.0
-"""Seconds of audio that a test does not wait for."""
-
-BELL: Final = "!"
-"""What the converter makes of everything."""
-
-
-class Mouth(WholeMouth):
-    """Pauses after each text, for so many seconds."""
-
-    def __init__(self) -> None:
-        """Do not."""
-        super().__init__()
-        self.pause = 0.0
-
-    @override
-    def _file(self, text: str) -> bytes:
-        super()._file(text)
-        pcm = sound_of(text.strip()) + bytes(self.width * round(self.rate * self.pause))
-        return wav(pcm, rate=self.rate, width=self.width)
-
-
-class Room:
-    """A satellite in its room, and what speaks and hears for it."""
-
-    def __init__(self, hass: HomeAssistant, connect: Connect, tmp_path: Path) -> None:
-        """Have engines, and a converter that makes a bell of everything."""
-        self.hass = hass
-        self.ear = Ear()
-        self.mouth = Mouth()
-        self._connect = connect
-        self._calls = tmp_path / "calls"
-        self._program = tmp_path / "converter"
-        self.convert(f"printf '{BELL}\\000'")
-
-    def convert(self, script: str) -> None:
-        """Have the converter do something."""
-        self._program.write_text(f'#!/bin/sh\necho "$@" >> {self._calls}\n{script}\n')
-        self._program.chmod(stat.S_IRWXU)
-        self.hass.data[DATA_FFMPEG] = FFmpegManager(self.hass, str(self._program))
-
-    @property
-    def converted(self) -> list[str]:
-        """The arguments of each use of the converter."""
-        return self._calls.read_text().splitlines() if self._calls.exists() else []
-
-    @asynccontextmanager
-    async def satellite(self, **config: Any) -> AsyncGenerator[SocketSatellite]:  # noqa: ANN401
-        """Have a satellite connected, in standby unless told otherwise."""
-        told = {"satellite": {"name": "Kitchen"}} | config
-        async with self._connect(KITCHEN, **told) as socket:
-            await socket.told("session.ready")
-            await until_state(self.hass, ENTITY, "idle")
-            yield socket
-
-    async def call(self, action: str, **data: Any) -> ServiceResponse:  # noqa: ANN401
-        """Call an action of satellites, and wait for its end."""
-        async with asyncio.timeout(WAIT_LIMIT):
-            return await self.hass.services.async_call(
-                "assist_satellite",
-                action,
-                {"entity_id": ENTITY} | data,
-                blocking=True,
-                return_response=action == "ask_question",
-            )
-
-    def begin(self, action: str, **data: Any) -> asyncio.Task[ServiceResponse]:  # noqa: ANN401
-        """Call an action, and go on."""
-        return self.hass.async_create_task(self.call(action, **data), eager_start=False)
-
-    @property
-    def state(self) -> str:
-        """What the entity shows."""
-        state = self.hass.states.get(ENTITY)
-        assert state is not None
-        return state.state
-
-
-@pytest.fixture
-def connect(hass_client_no_auth: ClientSessionGenerator, hass_access_token: str) -> Connect:
-    """Return what connects satellites."""
-    return make_connect(hass_client_no_auth, hass_access_token)
-
-
-@pytest.fixture
-async def room(
-    hass: HomeAssistant,
-    friendly: ScriptedGateway,
-    connect: Connect,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Room:
-    """Return a room whose pipeline belongs to the agent of the entry."""
-    await hass.config.async_update(internal_url="http://127.0.0.1:8123")
-    await set_up_voice(hass, tmp_path, monkeypatch)
-    room = Room(hass, connect, tmp_path)
-    await add_engines(hass, room.ear, room.mouth)
-    await add_pipeline(hass, conversation_engine=AGENT)
-    await add_entry(hass, friendly)
-    return room
+from .support import AGENT, WAIT_LIMIT
+from .voice_room import BELL, ENTITY, LONG, Room, hears
+from .voice_satellite import KITCHEN, RATE, until_state
 
 
 async def test_it_announces(room: Room) -> None:
@@ -333,7 +217,7 @@ async def test_one_that_was_stopped_has_heard_it(room: Room) -> None:
 async def test_a_conversation_is_not_interrupted(room: Room) -> None:
     """It is waited for, but not for ever."""
     backend = ScriptedBackend()
-    async with talking(room, backend) as socket:
+    async with room.talking(backend) as socket:
         backend.tell(TurnStarted(turn_id="t"))
         await until_state(room.hass, ENTITY, "listening")
         with (
@@ -348,7 +232,7 @@ async def test_a_conversation_is_not_interrupted(room: Room) -> None:
 async def test_it_shows_what_a_conversation_does(room: Room) -> None:
     """In the words of Assist."""
     backend = ScriptedBackend()
-    async with talking(room, backend) as socket:
+    async with room.talking(backend) as socket:
         socket.plays.clear()
         backend.tell(TurnStarted(turn_id="t"))
         await until_state(room.hass, ENTITY, "listening")
@@ -363,24 +247,6 @@ async def test_it_shows_what_a_conversation_does(room: Room) -> None:
         socket.plays.set()
         await until_state(room.hass, ENTITY, "idle")
     await until_state(room.hass, ENTITY, "unavailable")
-
-
-async def hears(socket: SocketSatellite, text: str) -> None:
-    """Wait until a satellite has the audio of a text, and of nothing else."""
-    await socket.until(lambda: len(socket.pcm) >= len(sound_of(text)))
-    assert text_of(socket.pcm).rstrip("\0") == text
-
-
-@asynccontextmanager
-async def talking(room: Room, backend: ScriptedBackend) -> AsyncGenerator[SocketSatellite]:
-    """Have a conversation with a backend that does what a test says."""
-
-    async def start(_: object) -> tuple[ScriptedBackend, Any]:
-        return backend, await backend.start()
-
-    with patch.object(VoiceBackends, "async_start", start):
-        async with room.satellite(mode="conversation") as socket:
-            yield socket
 
 
 async def test_it_starts_a_conversation(room: Room) -> None:
@@ -402,7 +268,7 @@ async def test_it_starts_a_conversation(room: Room) -> None:
 async def test_a_conversation_goes_on_from_what_was_said(room: Room) -> None:
     """In a session that is there already the agent is told with the next question."""
     backend = ScriptedBackend()
-    async with talking(room, backend) as socket:
+    async with room.talking(backend) as socket:
         await room.call("start_conversation", start_message="Hello.", preannounce=False)
         await socket.told("listen")
     assert ("note", "Hello.") in backend.calls

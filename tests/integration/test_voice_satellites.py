@@ -12,7 +12,7 @@ from homeassistant.helpers import (
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.openclaw_voice.const import DOMAIN
 from custom_components.openclaw_voice.realtime.protocol import ProtocolProblem, Reason
@@ -29,7 +29,7 @@ from custom_components.openclaw_voice.voice_satellites import (
 from tests.fakes.gateway import ScriptedGateway
 
 from .support import add_entry
-from .voice_satellite import KITCHEN, Connect, make_connect, until_state
+from .voice_satellite import KITCHEN, Connect, until_state
 
 ENTITY: Final = "assist_satellite.kitchen"
 DESCRIBED: Final = {
@@ -39,12 +39,6 @@ DESCRIBED: Final = {
     "model": "Ear 2",
     "softwareVersion": "1.4",
 }
-
-
-@pytest.fixture
-def connect(hass_client_no_auth: ClientSessionGenerator, hass_access_token: str) -> Connect:
-    """Return what connects satellites."""
-    return make_connect(hass_client_no_auth, hass_access_token)
 
 
 @pytest.fixture
