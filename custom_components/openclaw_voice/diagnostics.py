@@ -61,6 +61,7 @@ async def async_get_config_entry_diagnostics(
         "memory": None if coordinator is None else coordinator.memory.counts(),
         "notifications": None if coordinator is None else coordinator.notifier.facts(),
         "late_answers": None if coordinator is None else _late_answers(coordinator),
+        "realtime": None if coordinator is None else coordinator.realtime_usage.facts(),
     }
 
 
@@ -114,6 +115,8 @@ def _agent(subentry: ConfigSubentry, coordinator: GatewayCoordinator | None) -> 
             "fallback": [entity_id.partition(".")[0] for entity_id in options.fallback],
             "model": redact(options.model or "") or None,
             "thinking": redact(options.thinking or "") or None,
+            "realtime_model": redact(options.realtime_model or "") or None,
+            "realtime_voice": redact(options.realtime_voice or "") or None,
         },
         "is_vanished": coordinator is not None and coordinator.directory.is_vanished(agent_id),
         "turns": None if agent is None else agent.turns,

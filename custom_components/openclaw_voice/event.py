@@ -1,6 +1,7 @@
 """What the gateway or an agent says on its own, as event entities show it."""
 
-from typing import Final, override
+from collections.abc import Mapping
+from typing import Any, Final, override
 
 from homeassistant.components.event import EventEntity
 from homeassistant.config_entries import ConfigSubentry
@@ -10,14 +11,32 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .entity import AgentEntity, GatewayEntity, async_add_to_agents
 from .outbox.notification import Notification, NotificationKind, event_data
+from .realtime_usage import ENDED, FAILED
 
 PARALLEL_UPDATES = 0
 
 NOTIFICATION: Final = "notification"
 """Names the texts and the icon, and is a part of the unique ids."""
 
+REALTIME_SESSION: Final = "realtime_session"
+"""The same for the ends of realtime sessions."""
+
 _ATTRIBUTES: Final = ("title", "message", "id", "time", "agent", "session", "data")
 """What an entity shows of the data of the bus event; the kind is the type of the event."""
+
+_SESSION_ATTRIBUTES: Final = (
+    "reason",
+    "agent",
+    "satellite",
+    "backend",
+    "seconds",
+    "turns",
+    "tokens",
+    "first_audio",
+    "mean_first_audio",
+    "dropped",
+)
+"""The same of the end of a session."""
 
 
 async def async_setup_entry(
@@ -25,8 +44,9 @@ async def async_setup_entry(
     entry: OpenClawConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add an entity for the gateway, and one for every agent, now and when one is added later."""
-    async_add_entities([GatewayNotification(entry.runtime_data)])
+    """Add the entities of the gateway, and one for every agent, now and when one is added later."""
+    coordinator = entry.runtime_data
+    async_add_entities([GatewayNotification(coordinator), RealtimeSessionEvent(coordinator)])
     async_add_to_agents(entry, async_add_entities, AgentNotification)
 
 
@@ -80,6 +100,33 @@ class GatewayNotification(_NotificationEntity, GatewayEntity):
     def __init__(self, coordinator: GatewayCoordinator) -> None:
         """The entity belongs to the gateway's own device."""
         super().__init__(coordinator, NOTIFICATION, tells_when_away=True)
+
+
+class RealtimeSessionEvent(GatewayEntity, EventEntity):
+    """A realtime session has ended: how long it was and why, not what was said."""
+
+    _attr_entity_category = None
+    _attr_event_types = [ENDED, FAILED]  # noqa: RUF012  the type Home Assistant declares
+
+    def __init__(self, coordinator: GatewayCoordinator) -> None:
+        """The entity belongs to the gateway's own device."""
+        super().__init__(coordinator, REALTIME_SESSION, tells_when_away=True)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the sessions."""
+        await super().async_added_to_hass()
+        usage = self.coordinator.realtime_usage
+        self.async_on_remove(usage.async_subscribe_ends(self._on_end))
+
+    @callback
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Take a new entity id in place; nothing is kept under the old one."""
+
+    @callback
+    def _on_end(self, told: Mapping[str, Any]) -> None:
+        self._trigger_event(told["type"], {name: told[name] for name in _SESSION_ATTRIBUTES})
+        self.async_write_ha_state()
 
 
 class AgentNotification(_NotificationEntity, AgentEntity):

@@ -47,6 +47,10 @@ def _usage(gateway: GatewayCoordinator, listener: CALLBACK_TYPE) -> CALLBACK_TYP
     return gateway.board.async_watch_usage(listener)
 
 
+def _realtime(gateway: GatewayCoordinator, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+    return gateway.realtime_usage.async_subscribe(listener)
+
+
 def _last_notification(gateway: GatewayCoordinator) -> dict[str, Any]:
     """Return what the last notification was, without its message."""
     last = gateway.notifier.last
@@ -200,8 +204,49 @@ SENSORS: Final = (
         value=lambda gateway: gateway.board.status.round_trip,
         follow=lambda gateway, listener: gateway.board.async_watch_round_trip(listener),
     ),
+    GatewaySensorDescription(
+        key="realtime_active",
+        source=Source.VOICE,
+        state_class=SensorStateClass.MEASUREMENT,
+        value=lambda gateway: gateway.realtime_usage.active,
+        follow=_realtime,
+        tells_when_away=True,
+    ),
+    GatewaySensorDescription(
+        key="realtime_total",
+        source=Source.VOICE,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value=lambda gateway: gateway.realtime_usage.total,
+        follow=_realtime,
+        tells_when_away=True,
+    ),
+    GatewaySensorDescription(
+        key="realtime_today",
+        source=Source.VOICE_MINUTES,
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.MINUTES,
+        suggested_display_precision=0,
+        state_class=SensorStateClass.TOTAL,
+        value=lambda gateway: round(gateway.realtime_usage.seconds_today / 60, 2),
+        is_of_today=True,
+        follow=_realtime,
+        tells_when_away=True,
+    ),
 )
 """A row here is a row in `docs/status.md`."""
+
+REALTIME_COST: Final = GatewaySensorDescription(
+    key="realtime_cost_today",
+    source=Source.VOICE_MINUTES,
+    device_class=SensorDeviceClass.MONETARY,
+    suggested_display_precision=2,
+    state_class=SensorStateClass.TOTAL,
+    value=lambda gateway: gateway.realtime_usage.cost_today,
+    is_of_today=True,
+    follow=_realtime,
+    tells_when_away=True,
+)
+"""Is there once people have said what a minute costs; in the currency of Home Assistant."""
 
 UNRECORDED: Final = frozenset({"attempts", "ids", "kind", "kinds", "name", "next_try", "title"})
 """Attributes of which the database keeps nothing."""

@@ -1,4 +1,4 @@
-"""The options of an entry: who is told what the gateway says on its own, where and when."""
+"""The options of an entry: who is told what the gateway says on its own, and what voice costs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -30,6 +30,9 @@ from .outbox.notification_options import (
     SATELLITE_DOMAIN,
     NotificationOptions,
 )
+from .realtime_usage import CONF_PRICE, MAX_PRICE, price_of
+
+COST_SECTION: Final = "realtime"
 
 OPEN_SECTIONS: Final = frozenset({"where", "what"})
 """The sections that are shown open; without the first nothing is told."""
@@ -48,15 +51,20 @@ class NotificationOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Show the options there are, and store what was made of them."""
         stored = NotificationOptions.from_data(self.config_entry.options)
-        schema = notification_schema(stored, own=self._own_entities())
+        price = price_of(self.config_entry.options)
+        schema = notification_schema(stored, own=self._own_entities()).extend(
+            cost_schema(price, self.hass.config.currency).schema
+        )
         errors = {}
         if user_input is not None:
             options = read_notification_options(user_input, stored)
             if has_both_ends(options):
                 # Other pieces may keep their options beside these.
-                return self.async_create_entry(
-                    data={**self.config_entry.options, **options.as_data()}
-                )
+                kept = {**self.config_entry.options, **options.as_data()}
+                kept.pop(CONF_PRICE, None)
+                if (typed := price_of(user_input[COST_SECTION])) is not None:
+                    kept[CONF_PRICE] = typed
+                return self.async_create_entry(data=kept)
             errors["base"] = "quiet_hours"
         return self.async_show_form(
             step_id="init",
@@ -87,6 +95,21 @@ def notification_schema(options: NotificationOptions, *, own: Sequence[str] = ()
             for name, fields in _sections(options.as_data(), own).items()
         }
     )
+
+
+def cost_schema(price: float | None, currency: str) -> vol.Schema:
+    """Return the form of what realtime voice costs."""
+    field = NumberSelector(
+        NumberSelectorConfig(
+            min=0,
+            max=MAX_PRICE,
+            step="any",
+            mode=NumberSelectorMode.BOX,
+            unit_of_measurement=f"{currency}/min",
+        )
+    )
+    fields = vol.Schema({_clearable(CONF_PRICE, {CONF_PRICE: price}): field})
+    return vol.Schema({vol.Required(COST_SECTION): section(fields, SectionConfig(collapsed=True))})
 
 
 def read_notification_options(

@@ -62,8 +62,8 @@ class RealtimeUsage:
         self._entry = entry
         self._store = _store(hass, entry.entry_id)
         self._meter = UsageMeter()
-        self._live: set[str] = set()
-        """Ids of the sessions that go on."""
+        self._live: dict[str, RealtimeSession] = {}
+        """Those that go on, by their ids."""
 
         self._listeners = Listeners[[]]()
         self._end_listeners = Listeners[[Mapping[str, Any]]]()
@@ -140,7 +140,10 @@ class RealtimeUsage:
     def facts(self) -> dict[str, Any]:
         """Return what diagnostics show."""
         return {
-            "active": self.active,
+            "sessions": [
+                {"state": each.state, "backend": each.backend_info and each.backend_info.name}
+                for each in self._live.values()
+            ],
             "total": self.total,
             "seconds_today": round(self.seconds_today),
             "ends": dict(self.ends),
@@ -150,7 +153,7 @@ class RealtimeUsage:
     @callback
     def _on_event(self, event: HubEvent[RealtimeSession]) -> None:
         session = event.session
-        if session.info.entry_id != self._entry.entry_id or session.config.mode == "standby":
+        if session.info.entry_id != self._entry.entry_id or session.is_standby:
             return
         is_news = self._count(event)
         if event.summary is not None:
@@ -164,11 +167,11 @@ class RealtimeUsage:
         session_id, backend = event.session.info.session_id, event.session.backend_info
         match event.kind:
             case HubEventKind.STARTED:
-                self._live.add(session_id)
+                self._live[session_id] = event.session
                 self.total += 1
                 self._store.async_delay_save(self._data, SAVE_DELAY)
             case HubEventKind.ENDED:
-                self._live.discard(session_id)
+                self._live.pop(session_id, None)
                 self._meter.close(session_id, *_now())
                 self._store.async_delay_save(self._data, SAVE_DELAY)
                 return True

@@ -7,14 +7,17 @@ from typing import Any, override
 
 from homeassistant.components.sensor import SensorEntity
 from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import Platform
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .agent_sensors import AGENT_SENSORS, AgentSensorDescription
+from .const import DOMAIN
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .entity import AgentEntity, GatewayEntity, VoiceSatelliteEntity, async_add_to_agents
-from .gateway_sensors import SENSORS, UNRECORDED, GatewaySensorDescription
+from .gateway_sensors import REALTIME_COST, SENSORS, UNRECORDED, GatewaySensorDescription
 from .realtime.hub import HubEvent
 from .realtime.session import RealtimeSession
 from .satellite_sensors import SATELLITE_SENSORS, SatelliteSensorDescription
@@ -24,13 +27,14 @@ PARALLEL_UPDATES = 0
 
 
 async def async_setup_entry(
-    _: HomeAssistant,
+    hass: HomeAssistant,
     entry: OpenClawConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the sensors of the gateway, of each agent, and of each voice satellite."""
     coordinator = entry.runtime_data
     async_add_entities(GatewaySensor(coordinator, description) for description in SENSORS)
+    _follow_price(hass, entry, async_add_entities)
     for description in AGENT_SENSORS:
         make = partial(AgentSensor, description)
         async_add_to_agents(entry, async_add_entities, make)
@@ -43,6 +47,41 @@ async def async_setup_entry(
         )
 
     entry.async_on_unload(coordinator.satellites.async_for_each(add))
+
+
+@callback
+def _follow_price(
+    hass: HomeAssistant,
+    entry: OpenClawConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Have a sensor of the cost while people have said what a minute costs, and none without."""
+    coordinator = entry.runtime_data
+    is_there = False
+
+    @callback
+    def look() -> None:
+        nonlocal is_there
+        if (has_price := coordinator.realtime_usage.price is not None) == is_there:
+            return
+        is_there = has_price
+        if has_price:
+            async_add_entities([RealtimeCostSensor(coordinator, REALTIME_COST)])
+        else:
+            _remove(hass, f"{coordinator.entry_id}_{REALTIME_COST.key}")
+
+    look()
+    if not is_there:
+        # The price may have gone while the entry was not loaded.
+        _remove(hass, f"{coordinator.entry_id}_{REALTIME_COST.key}")
+    entry.async_on_unload(coordinator.async_subscribe(look))
+
+
+@callback
+def _remove(hass: HomeAssistant, unique_id: str) -> None:
+    registry = er.async_get(hass)
+    if entity_id := registry.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id):
+        registry.async_remove(entity_id)
 
 
 class GatewaySensor(GatewayEntity, SensorEntity):
@@ -84,6 +123,16 @@ class GatewaySensor(GatewayEntity, SensorEntity):
         """What goes with it, for the sensors that have something."""
         attributes = self.entity_description.attributes
         return attributes and attributes(self.coordinator)
+
+
+class RealtimeCostSensor(GatewaySensor):
+    """What the gateway's speech model may have cost today."""
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str:
+        """The currency of Home Assistant, which is that of the price."""
+        return self.hass.config.currency
 
 
 class AgentSensor(AgentEntity, SensorEntity):

@@ -23,6 +23,7 @@ class Source(Enum):
     TURNS = "our own turns", "after a turn"
     SATELLITE = "the satellite", "pushed"
     VOICE = "realtime sessions", "pushed"
+    VOICE_MINUTES = "realtime sessions", "pushed, every minute during one"
     VOICE_TURNS = "realtime sessions", "after a turn"
     ACTION = "–", "–"
     """Shows nothing, does something."""

@@ -35,6 +35,7 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
             status.health is not None and not status.health.is_ok for status in statuses
         ),
         "active_runs": sum(sum(gateway.client.activity.runs.values()) for gateway in gateways),
+        "realtime_sessions": sum(gateway.realtime_usage.active for gateway in gateways),
         "problems": ", ".join(
             sorted({snapshot.error.category for snapshot in snapshots if snapshot.error})
         )

@@ -9,10 +9,10 @@ import pytest
 from custom_components.openclaw_voice.agent_sensors import AGENT_SENSORS
 from custom_components.openclaw_voice.binary_sensor import BINARY_SENSORS, SESSION_ACTIVE
 from custom_components.openclaw_voice.button import BUTTONS
-from custom_components.openclaw_voice.event import NOTIFICATION
+from custom_components.openclaw_voice.event import NOTIFICATION, REALTIME_SESSION
 from custom_components.openclaw_voice.exceptions import CONNECTION_ERRORS
 from custom_components.openclaw_voice.gateway.state import ClientState
-from custom_components.openclaw_voice.gateway_sensors import NO_ERROR, SENSORS
+from custom_components.openclaw_voice.gateway_sensors import NO_ERROR, REALTIME_COST, SENSORS
 from custom_components.openclaw_voice.issues import (
     AWAY,
     BLOCKED,
@@ -20,6 +20,7 @@ from custom_components.openclaw_voice.issues import (
     NO_MODEL,
     OPEN_GATEWAY,
     OUTDATED,
+    REALTIME,
     SECRET_KEPT,
     VANISHED,
 )
@@ -40,10 +41,13 @@ ICONS = load_json("icons.json")["entity"]
 KEYS = {
     "binary_sensor": {description.key for description in (*BINARY_SENSORS, SESSION_ACTIVE)},
     "button": {description.key for description in BUTTONS},
-    "event": {NOTIFICATION},
+    "event": {NOTIFICATION, REALTIME_SESSION},
     "number": {VOLUME.key},
     "select": {"satellite_agent", "agent", PIPELINE, FINISHED_SPEAKING},
-    "sensor": {description.key for description in (*SENSORS, *AGENT_SENSORS, *SATELLITE_SENSORS)},
+    "sensor": {
+        description.key
+        for description in (*SENSORS, REALTIME_COST, *AGENT_SENSORS, *SATELLITE_SENSORS)
+    },
     "switch": {MUTE.key},
     "update": {UPDATE.key},
 }
@@ -122,7 +126,7 @@ def test_every_issue_has_its_texts() -> None:
         flow = issues[kind]["fix_flow"]
         assert flow["abort"].keys() == {NOT_SOLVED}
         assert flow["step"]["confirm"].keys() == {"title", "description"}
-    for kind in (AWAY, OUTDATED, NO_MODEL, OPEN_GATEWAY):
+    for kind in (AWAY, OUTDATED, NO_MODEL, OPEN_GATEWAY, REALTIME):
         assert issues[kind]["description"]
     assert issues[SECRET_KEPT]["fix_flow"]["step"]["confirm"].keys() == {"title", "description"}
     flow = issues[VANISHED]["fix_flow"]

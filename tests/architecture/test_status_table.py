@@ -11,7 +11,7 @@ import pytest
 from custom_components.openclaw_voice.agent_sensors import AGENT_SENSORS
 from custom_components.openclaw_voice.binary_sensor import BINARY_SENSORS, SESSION_ACTIVE
 from custom_components.openclaw_voice.button import BUTTONS
-from custom_components.openclaw_voice.gateway_sensors import SENSORS
+from custom_components.openclaw_voice.gateway_sensors import REALTIME_COST, SENSORS
 from custom_components.openclaw_voice.number import VOLUME
 from custom_components.openclaw_voice.satellite_sensors import SATELLITE_SENSORS
 from custom_components.openclaw_voice.status_source import HasSource, Source
@@ -24,7 +24,7 @@ PAGE: Final = ROOT.parents[1] / "docs" / "status.md"
 TEXTS: Final = load_json("translations/en.json")["entity"]
 GATEWAY: Final = {
     "binary_sensor": BINARY_SENSORS,
-    "sensor": SENSORS,
+    "sensor": (*SENSORS, REALTIME_COST),
     "update": (UPDATE,),
     "button": BUTTONS,
 }

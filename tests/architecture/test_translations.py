@@ -26,13 +26,15 @@ from custom_components.openclaw_voice.exceptions import (
 )
 from custom_components.openclaw_voice.gateway.models import ModelInfo
 from custom_components.openclaw_voice.gateway.questions import AnswerProblem
-from custom_components.openclaw_voice.notification_flow import notification_schema
+from custom_components.openclaw_voice.notification_flow import cost_schema, notification_schema
 from custom_components.openclaw_voice.outbox.notification import NotificationKind
 from custom_components.openclaw_voice.outbox.notification_options import (
     NOTIFICATION_OPTION_NAMES,
     NotificationOptions,
 )
 from custom_components.openclaw_voice.outbox.wording import PREFIX, SLUGS
+from custom_components.openclaw_voice.realtime.protocol import Reason
+from custom_components.openclaw_voice.realtime_usage import CONF_PRICE, ENDED, FAILED
 from custom_components.openclaw_voice.services import WAKE_MODES
 
 from .source import FILES, ROOT, load_json, nodes
@@ -51,6 +53,20 @@ FLOWS = {
 }
 PROBED = {"no_websocket", "use_no_tls", "use_tls"}
 """Errors that only a look at the gateway's health page tells apart."""
+
+NO_END = {
+    Reason.AGENT_UNREACHABLE,
+    Reason.ALREADY_CONFIGURED,
+    Reason.AUTH_FAILED,
+    Reason.CONFIG_REQUIRED,
+    Reason.CONFIG_TIMEOUT,
+    Reason.INVALID_EVENT,
+    Reason.NO_AGENT,
+    Reason.RATE_LIMITED,
+    Reason.TOO_MANY_SESSIONS,
+    Reason.UNSUPPORTED_FRAME,
+}
+"""No realtime session ends for these: there is none yet, or it goes on."""
 
 FLOW_HELPERS = ("first_contact.py", "flow_input.py")
 """Files that name errors of the flow."""
@@ -239,16 +255,23 @@ def test_every_option_of_an_entry_has_its_texts() -> None:
     """In the section it is shown in, with what it means."""
     form = EN["options"]["step"]["init"]
     assert EN["options"]["step"].keys() == literals_of_keyword("notification_flow.py", "step_id")
+    schema = notification_schema(NotificationOptions()).schema | cost_schema(None, "EUR").schema
     shown = {
-        str(name): {str(field) for field in part.schema.schema}
-        for name, part in notification_schema(NotificationOptions()).schema.items()
+        str(name): {str(field) for field in part.schema.schema} for name, part in schema.items()
     }
     for texts in ("data", "data_description"):
         assert {name: part[texts].keys() for name, part in form["sections"].items()} == shown
     assert all(part["name"] for part in form["sections"].values())
     fields = sorted(field for part in shown.values() for field in part)
-    assert fields == sorted(NOTIFICATION_OPTION_NAMES)
+    assert fields == sorted((*NOTIFICATION_OPTION_NAMES, CONF_PRICE))
     assert EN["options"]["error"].keys() == errors_named("notification_flow.py")
+
+
+def test_ends_of_realtime_sessions_have_their_texts() -> None:
+    """The activity says why one has ended."""
+    texts = EN["entity"]["event"]["realtime_session"]["state_attributes"]
+    assert texts["event_type"]["state"].keys() == {ENDED, FAILED}
+    assert texts["reason"]["state"].keys() == set(Reason) - NO_END
 
 
 def test_notifications_are_told_in_texts_there_are() -> None:

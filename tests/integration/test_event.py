@@ -21,6 +21,7 @@ from .support import add_entry, agent_subentry, introduce
 pytestmark = pytest.mark.usefixtures("home")
 
 GATEWAY = f"event.{NAME}_notification"
+SESSION_END = f"event.{NAME}_realtime_session"
 MAIN = "event.main_notification"
 COOK = "event.cook_notification"
 
@@ -52,6 +53,7 @@ async def test_they_belong_to_the_gateway_and_to_the_agents(
         GATEWAY: (f"{entry.entry_id}_notification", None, None),
         MAIN: ("subentry-main_notification", "subentry-main", None),
         COOK: ("subentry-cook_notification", "subentry-cook", None),
+        SESSION_END: (f"{entry.entry_id}_realtime_session", None, None),
     }
     assert shown(hass, GATEWAY).state == "unknown"
 

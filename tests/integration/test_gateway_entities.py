@@ -17,7 +17,7 @@ from custom_components.openclaw_voice import coordinator
 from custom_components.openclaw_voice.binary_sensor import BINARY_SENSORS
 from custom_components.openclaw_voice.button import BUTTONS
 from custom_components.openclaw_voice.const import DOMAIN
-from custom_components.openclaw_voice.event import NOTIFICATION
+from custom_components.openclaw_voice.event import NOTIFICATION, REALTIME_SESSION
 from custom_components.openclaw_voice.gateway_sensors import SENSORS
 from custom_components.openclaw_voice.update import UPDATE
 from tests.fakes.frames import hello_ok
@@ -80,6 +80,7 @@ async def test_they_belong_to_the_gateway_and_keep_their_ids(
     keys = {
         *(row.key for row in (*SENSORS, *BINARY_SENSORS, *BUTTONS, UPDATE)),
         NOTIFICATION,
+        REALTIME_SESSION,
     }
     assert {entity.unique_id for entity in entities.values()} == {
         f"{entry.entry_id}_{key}" for key in keys

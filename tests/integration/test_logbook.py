@@ -5,6 +5,7 @@ from typing import Any
 
 from homeassistant.components.recorder import Recorder
 from homeassistant.core import Event, HomeAssistant
+from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
@@ -15,7 +16,11 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.openclaw_voice import logbook
-from custom_components.openclaw_voice.const import DOMAIN, EVENT_NOTIFICATION
+from custom_components.openclaw_voice.const import (
+    DOMAIN,
+    EVENT_NOTIFICATION,
+    EVENT_REALTIME_SESSION,
+)
 from custom_components.openclaw_voice.outbox.notification import (
     Notification,
     NotificationKind,
@@ -33,7 +38,9 @@ async def entry(home: HomeAssistant, friendly: ScriptedGateway) -> MockConfigEnt
     return await add_entry(home, friendly)
 
 
-def line(hass: HomeAssistant, data: Mapping[str, Any]) -> dict[str, str]:
+def line(
+    hass: HomeAssistant, data: Mapping[str, Any], kind: str = EVENT_NOTIFICATION
+) -> dict[str, str]:
     """Return the line about an event."""
     described: dict[str, Callable[[Event[Mapping[str, Any]]], dict[str, str]]] = {}
 
@@ -42,8 +49,8 @@ def line(hass: HomeAssistant, data: Mapping[str, Any]) -> dict[str, str]:
         described[event_type] = call
 
     logbook.async_describe_events(hass, describe)
-    assert described.keys() == {EVENT_NOTIFICATION}
-    return described[EVENT_NOTIFICATION](Event(EVENT_NOTIFICATION, data))
+    assert described.keys() == {EVENT_NOTIFICATION, EVENT_REALTIME_SESSION}
+    return described[kind](Event(kind, data))
 
 
 def line_of(hass: HomeAssistant, entry: MockConfigEntry, told: Notification) -> dict[str, str]:
@@ -81,6 +88,38 @@ async def test_old_lines_and_odd_ones_are_shown_all_the_same(
         "message": "gossip",
     }
     assert line(hass, {})["name"] == "OpenClaw"
+
+
+async def test_a_session_that_has_ended_is_told_with_its_satellite(
+    hass: HomeAssistant, entry: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    """How long it was, and why it is over."""
+    device = device_registry.async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={(DOMAIN, "kitchen")}, name="Kitchen"
+    )
+    told = {
+        "type": "ended",
+        "entry_id": entry.entry_id,
+        "agent": "main",
+        "device_id": device.id,
+        "reason": "idle",
+        "seconds": 83.4,
+    }
+    assert line(hass, told, EVENT_REALTIME_SESSION) == {
+        "name": "Kitchen",
+        "message": "Realtime session ended (1:23): nobody spoke any more",
+    }
+    device_registry.async_update_device(device.id, name_by_user="Stove")
+    assert line(hass, told, EVENT_REALTIME_SESSION)["name"] == "Stove"
+    told |= {"device_id": None, "type": "failed", "reason": "gateway_lost"}
+    assert line(hass, told, EVENT_REALTIME_SESSION) == {
+        "name": "main",
+        "message": "Realtime session failed (1:23): the gateway was lost",
+    }
+    assert line(hass, {"device_id": "gone"}, EVENT_REALTIME_SESSION) == {
+        "name": "OpenClaw",
+        "message": "None (0:00): None",
+    }
 
 
 async def test_the_activity_of_home_assistant_shows_it(

@@ -20,7 +20,13 @@ from .support import add_entry, make_entry
 pytestmark = pytest.mark.usefixtures("home")
 
 WHERE = {"satellites": ["assist_satellite.kitchen"], "notify": ["notify.phone"], "persistent": True}
-NOTHING: dict[str, dict[str, Any]] = {"where": {}, "what": {}, "when": {}, "reply": {}}
+NOTHING: dict[str, dict[str, Any]] = {
+    "where": {},
+    "what": {},
+    "when": {},
+    "reply": {},
+    "realtime": {},
+}
 
 
 def shown(form: ConfigFlowResult) -> dict[str, Any]:
@@ -73,20 +79,23 @@ async def test_what_is_chosen_counts_at_once(
         what={"kinds": ["heartbeat"]},
         when={"quiet_from": "22:00:00", "quiet_to": "07:00:00", "expires": 30},
         reply={"listens": True, "asks_approvals": False},
+        realtime={"price_per_minute": 0.25},
     )
     assert entry.runtime_data is coordinator
+    assert coordinator.realtime_usage.price == 0.25
     options = coordinator.household.announcer.options
     assert options.satellites == ("assist_satellite.kitchen",)
     assert options.listens
     form = await hass.config_entries.options.async_init(entry.entry_id)
-    assert shown(form) == options.as_data()
+    assert shown(form) == options.as_data() | {"price_per_minute": 0.25}
 
 
 async def test_what_is_emptied_is_gone(hass: HomeAssistant, gateway: ScriptedGateway) -> None:
     """A gateway that is away does not keep anybody from that; options of others stay."""
     entry = make_entry(hass, gateway)
     options = NotificationOptions.from_data(WHERE | {"quiet_from": "1:00", "quiet_to": "02:00"})
-    hass.config_entries.async_update_entry(entry, options=options.as_data() | {"other": 1})
+    others = {"other": 1, "price_per_minute": 0.25}
+    hass.config_entries.async_update_entry(entry, options=options.as_data() | others)
     await submit(hass, entry)
     assert entry.options == NotificationOptions(persistent=True).as_data() | {"other": 1}
 

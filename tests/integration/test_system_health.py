@@ -42,6 +42,7 @@ async def test_gateways_are_counted_and_their_troubles_named(
         "updates": 1,
         "unhealthy": 1,
         "active_runs": 0,
+        "realtime_sessions": 0,
         "problems": "connection_lost",
     }
     texts = load_json("translations/en.json")["system_health"]["info"]
