@@ -96,6 +96,11 @@ class RealtimeSatellite(VoiceSatelliteEntity, AssistSatelliteEntity):
 
     @override
     @callback
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Take a new entity id in place: the connection is that of the satellite."""
+
+    @override
+    @callback
     def async_get_configuration(self) -> AssistSatelliteConfiguration:
         """Wake words are the satellite's own business."""
         return AssistSatelliteConfiguration([], [], 0)
