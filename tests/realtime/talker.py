@@ -30,8 +30,10 @@ SPEECH = tone(0.3) + silence(0.66)
 class Talker:
     """Talks to a backend, and fetches what it tells."""
 
-    def __init__(self, talk: Talk, request: BackendRequest = REQUEST) -> None:
-        """Nothing happens before `begin`."""
+    def __init__(
+        self, talk: Talk, request: BackendRequest = REQUEST, *, limit: float = LIMIT
+    ) -> None:
+        """Nothing happens before `begin`; `limit` is how many seconds anything may take."""
         self.events: list[BackendEvent] = []
         self.error: BackendError | None = None
         self.has_ended = False
@@ -40,6 +42,7 @@ class Talker:
         self.backend = GatewayBackend(
             talk, request, on_orphan=self.orphans.append, keep_task=self._keep
         )
+        self._limit = limit
         self._news = asyncio.Event()
         self._fetching: asyncio.Task[None] | None = None
 
@@ -55,7 +58,7 @@ class Talker:
             task.cancel()
         tasks = [*self.kept, *([self._fetching] if self._fetching else [])]
         if tasks:
-            await asyncio.wait(tasks, timeout=LIMIT)
+            await asyncio.wait(tasks, timeout=self._limit)
 
     def speak(self) -> None:
         """Say something, and then nothing for so long that it has an end."""
@@ -72,7 +75,7 @@ class Talker:
 
     async def until(self, is_true: Callable[[], object]) -> None:
         """Wait until something was told."""
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(self._limit):
             while not is_true():
                 self._news.clear()
                 await self._news.wait()
