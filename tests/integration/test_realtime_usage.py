@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+import re
 from typing import Any, Final, cast
 
 from freezegun.api import FrozenDateTimeFactory
@@ -30,6 +32,7 @@ from tests.fakes.gateway import ScriptedGateway
 
 from .connection import NAME
 from .support import add_entry
+from .talking import admit, talking
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -38,6 +41,7 @@ TOTAL: Final = f"sensor.{NAME}_realtime_sessions"
 TODAY: Final = f"sensor.{NAME}_realtime_minutes_today"
 COST: Final = f"sensor.{NAME}_estimated_realtime_cost_today"
 EVENT: Final = f"event.{NAME}_realtime_session"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "status.md"
 NOON: Final = timedelta(hours=12)
 
 
@@ -136,6 +140,13 @@ class Home:
         return state
 
 
+def documented() -> set[str]:
+    """Return the fields of the event that the page about the status explains."""
+    text = PAGE.read_text(encoding="utf-8").split("## Ends of realtime sessions\n", 1)[1]
+    rows = [line for line in text.split("\n## ", 1)[0].splitlines() if line.startswith("| `")]
+    return set(re.findall(r"`(\w+)`", " ".join(row.split("|")[1] for row in rows)))
+
+
 @pytest.fixture
 async def home_of(
     hass: HomeAssistant, friendly: ScriptedGateway, freezer: FrozenDateTimeFactory
@@ -159,6 +170,18 @@ async def test_sessions_are_counted_and_their_minutes_grow(home_of: Home) -> Non
     assert [home_of.value(each) for each in (ACTIVE, TOTAL, TODAY)] == ["0", "1", "2.0"]
     await home_of.after(minutes=10)
     assert home_of.value(TODAY) == "2.0"
+
+
+async def test_a_real_session_is_counted(home_of: Home) -> None:
+    """It tells of its backend once that has started, and of its end."""
+    admit(home_of.entry)
+    async with talking(home_of.hass, home_of.entry) as made:
+        await home_of.after(minutes=2)
+        assert [home_of.value(each) for each in (ACTIVE, TOTAL, TODAY)] == ["1", "1", "2.0"]
+    assert home_of.value(ACTIVE) == "0"
+    [told] = home_of.told
+    assert told.data["satellite"] == "kitchen-1"
+    assert told.data["entity_id"].startswith("assist_satellite.")
 
 
 async def test_the_day_begins_anew_at_midnight(home_of: Home) -> None:
@@ -225,6 +248,7 @@ async def test_every_end_is_told(
         "entity_id": "assist_satellite.stove",
         "session_id": "a",
     }
+    assert set(told.data) == documented()
     shown = home_of.state(EVENT).attributes
     assert shown["event_type"] == "ended"
     assert {name: shown[name] for name in shared} == shared
