@@ -1,130 +1,39 @@
 """The WebSocket of satellites, on real sockets, with scripted backends."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Final
-from unittest.mock import patch
+from typing import Any
+from unittest.mock import MagicMock, patch
 
-from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from aiohttp import WSServerHandshakeError
 from homeassistant.auth.models import User
 from homeassistant.components.http.auth import async_sign_path
 from homeassistant.core import HomeAssistant
-from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.openclaw_voice.realtime import endpoint, socket_channel
+from custom_components.openclaw_voice.realtime import endpoint, server_events, socket_channel
 from custom_components.openclaw_voice.realtime.backend import (
-    Backend,
-    BackendError,
-    BackendEvent,
-    BackendInfo,
     OutputAudio,
     ResponseStarted,
     SpeechEnded,
     TurnStarted,
 )
-from custom_components.openclaw_voice.realtime.endpoint import URL, Prepared, RealtimeHub
-from custom_components.openclaw_voice.realtime.hub import Hub, SessionInfo
-from custom_components.openclaw_voice.realtime.protocol import ProtocolProblem, Reason
-from custom_components.openclaw_voice.realtime.session_config import SessionConfig
-from tests.realtime.scripted import ScriptedBackend
+from custom_components.openclaw_voice.realtime.endpoint import URL
+from custom_components.openclaw_voice.realtime.protocol import Reason
 
-LIMIT: Final = 5.0
-SPEECH: Final = bytes(640)
-
-
-class World:
-    """Home Assistant with the endpoint, and the backends it made."""
-
-    def __init__(self, hass: HomeAssistant, client: ClientSessionGenerator, token: str) -> None:
-        """Serve anybody who may come in."""
-        self.hass = hass
-        self.hub: RealtimeHub = Hub(replaced=Reason.REPLACED)
-        self.view = endpoint.RealtimeView(self.hub, self._prepare)
-        self.backends: list[ScriptedBackend] = []
-        self.users: list[User] = []
-        self.refusal: Reason | None = None
-        self.token = token
-        self._client = client
-
-    async def _prepare(self, session_id: str, config: SessionConfig, user: User) -> Prepared:
-        if self.refusal:
-            raise ProtocolProblem(self.refusal)
-        backend = ScriptedBackend()
-        self.users.append(user)
-
-        async def start() -> tuple[Backend, BackendInfo]:
-            self.backends.append(backend)
-            return backend, await backend.start()
-
-        info = SessionInfo(
-            session_id=session_id,
-            entry_id="e",
-            agent_id="main",
-            agent_name="Main",
-            satellite_id=config.satellite_id,
-            user_id=user.id,
-        )
-        return Prepared(info=info, start_backend=start)
-
-    @asynccontextmanager
-    async def connected(
-        self, *, path: str = URL, bearer: str | None = None
-    ) -> AsyncGenerator[ClientWebSocketResponse]:
-        """Connect without saying anything; with the token of the test unless told otherwise."""
-        client = await self._client()
-        token = self.token if bearer is None else bearer
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        async with client.ws_connect(path, headers=headers) as socket:
-            yield socket
-
-    @asynccontextmanager
-    async def session(self, **config: Any) -> AsyncGenerator[ClientWebSocketResponse]:  # noqa: ANN401
-        """Have a session, until the block ends."""
-        async with self.connected() as socket:
-            await configure(socket, **config)
-            assert (await told(socket))["type"] == "session.ready"
-            yield socket
-
-
-async def configure(socket: ClientWebSocketResponse, **config: Any) -> None:  # noqa: ANN401
-    """Send the first message."""
-    await socket.send_json({"type": "session.config"} | config)
-
-
-async def told(socket: ClientWebSocketResponse) -> dict[str, Any]:
-    """Return the next event."""
-    message: dict[str, Any] = await socket.receive_json(timeout=LIMIT)
-    return message
-
-
-async def until_closed(socket: ClientWebSocketResponse) -> tuple[list[dict[str, Any]], int]:
-    """Return all events until the socket is closed, and the code."""
-    events = []
-    async with asyncio.timeout(LIMIT):
-        while (message := await socket.receive()).type is WSMsgType.TEXT:
-            events.append(message.json())
-    assert socket.close_code is not None
-    return events, socket.close_code
+from .realtime_world import LIMIT, SPEECH, World, configure, told, until_closed, world_of
 
 
 @pytest.fixture
 async def world(
     hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator, hass_access_token: str
 ) -> AsyncGenerator[World]:
-    """Return the endpoint; nothing of a session may be left when a test ends."""
-    assert await async_setup_component(hass, "http", {})
-    made = World(hass, hass_client_no_auth, hass_access_token)
-    hass.http.register_view(made.view)
-    yield made
-    await made.view.async_close(Reason.STOPPED)
-    async with asyncio.timeout(LIMIT):
-        for backend in made.backends:
-            await backend.is_closed.wait()
-    assert not made.hub.sessions
+    """Return the endpoint."""
+    async with world_of(hass, hass_client_no_auth, hass_access_token) as made:
+        yield made
 
 
 async def test_a_satellite_talks(world: World, hass_admin_user: User) -> None:
@@ -271,9 +180,14 @@ async def test_mistakes_are_survived(world: World) -> None:
 async def test_a_message_that_is_too_large_ends_the_session(world: World, size: int) -> None:
     """With the right close code, however large it is."""
     async with world.session() as socket:
+        session = world.hub.sessions[0]
         await socket.send_str(" " * size)
         _, code = await until_closed(socket)
+        await world.nothing_left()
     assert code == 1009
+    assert session.summary is not None
+    # The rest of a much larger message is not even read: that looks like hanging up.
+    assert session.summary.reason in {"message_too_large", "disconnected"}
 
 
 async def test_a_newer_session_replaces_the_older(world: World) -> None:
@@ -334,41 +248,6 @@ async def test_texts_are_limited(world: World) -> None:
     ]
 
 
-@pytest.mark.parametrize("told_first", [0, 1, 2, 3])
-@pytest.mark.parametrize("fault", ["hang up", "unload", "stop", "gateway", "revoke"])
-async def test_nothing_is_left_behind(world: World, fault: str, told_first: int) -> None:
-    """Whatever happens in whatever state; the fixture checks it."""
-    script: list[BackendEvent] = [
-        TurnStarted(turn_id="t"),
-        SpeechEnded(turn_id="t"),
-        OutputAudio(turn_id="t", pcm=bytes(32_000)),
-    ]
-    codes = {"unload": 1001, "stop": 1001, "gateway": 1013, "revoke": 1008}
-    refresh = world.hass.auth.async_validate_access_token(world.token)
-    assert refresh is not None
-    async with world.session(audio={"transport": "binary"}, satelliteId="k") as socket:
-        backend = world.backends[0]
-        backend.tell(*script[:told_first])
-        match fault:
-            case "hang up":
-                await socket.close()
-            case "unload":
-                await world.hub.close(Reason.UNLOADED, entry_id="e")
-            case "stop":
-                await world.view.async_close(Reason.STOPPED)
-            case "gateway":
-                backend.tell(BackendError(Reason.GATEWAY_LOST))
-            case "revoke":
-                world.hass.auth.async_remove_refresh_token(refresh)
-        async with asyncio.timeout(LIMIT):
-            await backend.is_closed.wait()
-        if fault in codes:
-            async with asyncio.timeout(LIMIT):
-                while (await socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    pass
-            assert socket.close_code == codes[fault]
-
-
 async def test_a_socket_without_a_session_is_closed_too(world: World) -> None:
     """Home Assistant stops."""
     async with world.connected() as socket:
@@ -411,3 +290,13 @@ async def test_audio_that_is_too_much_is_dropped_and_counted(world: World) -> No
         )
         assert (await told(socket))["type"] == "audio.clear"
         assert session._channel.dropped == pytest.approx(0.02)
+
+
+def test_nothing_is_sent_to_a_socket_that_is_being_closed() -> None:
+    """Neither audio nor events; the first reason counts."""
+    channel = socket_channel.SocketChannel(MagicMock(), lambda: None)
+    channel.close(Reason.IDLE)
+    channel.close(Reason.STOPPED)
+    channel.send_audio(SPEECH)
+    channel.send(server_events.Listen())
+    assert (channel._items, channel._reason) == (deque(), Reason.IDLE)

@@ -7,7 +7,7 @@ import logging
 from typing import Final
 import uuid
 
-from aiohttp import WSMessage, WSMsgType, hdrs, web
+from aiohttp import WSMsgType, hdrs, web
 from homeassistant.auth.models import User
 from homeassistant.components.http.auth import SIGN_QUERY_PARAM
 from homeassistant.components.http.auth_util import async_user_not_allowed_do_auth
@@ -27,6 +27,7 @@ from .protocol import (
     MAX_PROBLEMS,
     PING_INTERVAL,
     RULES,
+    CloseCode,
     ProtocolProblem,
     Reason,
 )
@@ -247,7 +248,7 @@ class SatelliteSocket:
         try:
             await self._read(session, config.audio.transport)
         finally:
-            session.end(self._reason or Reason.DISCONNECTED)
+            session.end(self._reason or self._why_left)
             await asyncio.wait({running})
 
     async def _run(self, session: RealtimeSession) -> None:
@@ -272,7 +273,6 @@ class SatelliteSocket:
         while True:
             message = await self._socket.receive()
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                self._note_end(message)
                 return None
             try:
                 return parse(message.data, transport or Transport.JSON)
@@ -298,10 +298,11 @@ class SatelliteSocket:
         if self._problems >= MAX_PROBLEMS:
             self.end(Reason.TOO_MANY_PROBLEMS)
 
-    def _note_end(self, message: WSMessage) -> None:
-        """Tell a message that was much too large from hanging up."""
-        if message.type is WSMsgType.ERROR and self._socket.close_code == 1009:
-            self._reason = self._reason or Reason.MESSAGE_TOO_LARGE
+    @property
+    def _why_left(self) -> Reason:
+        """Tell a message that was much too large, which nobody gets to read, from hanging up."""
+        is_too_large = self._socket.close_code == CloseCode.TOO_LARGE
+        return Reason.MESSAGE_TOO_LARGE if is_too_large else Reason.DISCONNECTED
 
     def _on_slow(self) -> None:
         """Cut off a satellite that does not read: there is no other way to reach it."""
