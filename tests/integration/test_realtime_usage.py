@@ -175,7 +175,7 @@ async def test_sessions_are_counted_and_their_minutes_grow(home_of: Home) -> Non
 async def test_a_real_session_is_counted(home_of: Home) -> None:
     """It tells of its backend once that has started, and of its end."""
     admit(home_of.entry)
-    async with talking(home_of.hass, home_of.entry) as made:
+    async with talking(home_of.hass, home_of.entry):
         await home_of.after(minutes=2)
         assert [home_of.value(each) for each in (ACTIVE, TOTAL, TODAY)] == ["1", "1", "2.0"]
     assert home_of.value(ACTIVE) == "0"
