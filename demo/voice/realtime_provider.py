@@ -10,12 +10,27 @@ from aiohttp import web
 
 from .hearing import Recogniser
 from .programs import AGENT_VOICE, resampled, speak
-from .provider_session import ProviderSession, SpeechModel
+from .provider_session import Hear, ProviderSession, SpeechModel
 from .sound import Sound
 from .speech_model import RATE, instant_voice
 
 SHUTDOWN_TIMEOUT: Final = 1.0
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+
+
+def ears_of(recogniser: Recogniser) -> Hear:
+    """Let a speech model hear by a recogniser."""
+
+    async def hear(samples: bytes) -> str:
+        return await recogniser.hear(Sound(samples=samples, rate=RATE))
+
+    return hear
+
+
+async def say(text: str) -> bytes:
+    """Let a speech model speak by the programs of the system."""
+    spoken = await speak(text, voice=AGENT_VOICE)
+    return (await resampled(spoken, rate=RATE)).samples
 
 
 class RealtimeProvider:
@@ -39,15 +54,8 @@ class RealtimeProvider:
     @classmethod
     def offline(cls, recogniser: Recogniser, *, listener: socket.socket | None = None) -> Self:
         """Return one that hears and speaks; the recogniser is started by whoever made it."""
-
-        async def hear(samples: bytes) -> str:
-            return await recogniser.hear(Sound(samples=samples, rate=RATE))
-
-        async def say(text: str) -> bytes:
-            spoken = await speak(text, voice=AGENT_VOICE)
-            return (await resampled(spoken, rate=RATE)).samples
-
-        return cls(SpeechModel(hear=hear, speak=say), listener=listener)
+        model = SpeechModel(hear=ears_of(recogniser), speak=say)
+        return cls(model, listener=listener)
 
     @classmethod
     def instant(cls, *, listener: socket.socket | None = None) -> Self:
@@ -56,10 +64,10 @@ class RealtimeProvider:
         async def hear(_: bytes) -> str:
             return model.mind.next_words()
 
-        async def say(text: str) -> bytes:
+        async def hum(text: str) -> bytes:
             return instant_voice(text)
 
-        model = SpeechModel(hear=hear, speak=say, thinking=0.0)
+        model = SpeechModel(hear=hear, speak=hum, thinking=0.0)
         return cls(model, listener=listener)
 
     async def __aenter__(self) -> Self:
