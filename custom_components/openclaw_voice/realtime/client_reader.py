@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from . import server_events
-from .backend import Backend, BackendError, TurnMode
+from .backend import Backend, BackendError
 from .channel import Channel
 from .client_events import (
     AudioAppend,
@@ -21,16 +21,11 @@ from .client_events import (
 )
 from .protocol import Reason, reason_of
 from .session_config import SessionConfig
-from .session_state import Cause
 from .session_tasks import SessionTasks
 
 
 class Served(Protocol):
     """The session, as it is needed here."""
-
-    @property
-    def config(self) -> SessionConfig:
-        """What the satellite wants."""
 
     @property
     def backend(self) -> Backend | None:
@@ -58,9 +53,6 @@ class Served(Protocol):
 
     def touch(self) -> None:
         """Somebody is there."""
-
-    def happened(self, cause: Cause) -> None:
-        """Go to the next state."""
 
     def end(self, reason: str) -> None:
         """End the session."""
@@ -115,11 +107,8 @@ class ClientReader:
 
     def _commit(self, backend: Backend) -> None:
         """Somebody has ended; it may have been an answer to Home Assistant itself."""
-        if self._session.commit():
-            return
-        backend.commit()
-        if self._session.config.turn_detection.mode is TurnMode.MANUAL:
-            self._session.happened(Cause.SAID)
+        if not self._session.commit():
+            backend.commit()
 
     def _send_text(self, backend: Backend, event: Steer | ToolResult) -> None:
         """Have a text sent, unless there were too many."""

@@ -21,8 +21,11 @@ class SessionLimits:
     """How long a session waits for what, in seconds."""
 
     silence: float = IDLE_LIMIT
-    answer: float = 20.0
-    """Without a word of the backend, while an answer is waited for and no tool is at work."""
+    answer: float = 370.0
+    """Without a word of the backend, while an answer is waited for and no tool is at work.
+
+    Backends have shorter limits of their own: this one is for those that hang.
+    """
 
     question: float = 15.0
     """After somebody was asked whether they are still there."""
