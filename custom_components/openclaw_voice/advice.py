@@ -8,6 +8,7 @@ from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant, callback
 
 from .agents import AgentDirectory, agents_of
+from .assist.options import AgentOptions, RealtimeBackend
 from .const import CONF_AGENT_ID, CONF_DEVICE_TOKEN, DOMAIN
 from .gateway.client import GatewayClient
 from .gateway.errors import GatewayError
@@ -69,6 +70,8 @@ class Advisor:
             )
 
     async def _async_look(self, hello: HelloOk) -> None:
+        if self._issues.is_realtime_missing and await self._async_is_realtime_settled():
+            self._issues.async_show_realtime(False)
         lacks_model = hello.is_model_configured is False and not await self._async_has_models()
         is_open = hello.auth_method == _NO_AUTHENTICATION and not await async_is_this_host(
             self._hass, self._entry.data[CONF_URL]
@@ -81,6 +84,19 @@ class Advisor:
                 SECRET_KEPT: is_secret_needless(self._entry.data, hello),
             }
             self._issues.async_show_advice([kind for kind, is_so in advice.items() if is_so])
+
+    async def _async_is_realtime_settled(self) -> bool:
+        """Tell whether realtime voice was set up, or no agent is to have it any more."""
+        options = [AgentOptions.from_data(agent.data) for agent in agents_of(self._entry)]
+        if not any(
+            each.reachable_by_realtime and each.realtime_backend is not RealtimeBackend.ASSIST
+            for each in options
+        ):
+            return True
+        try:
+            return (await self._client.talk.catalog()).is_ready
+        except GatewayError:
+            return False
 
     async def _async_has_models(self) -> bool:
         """Ask whether a model was configured since the hello.

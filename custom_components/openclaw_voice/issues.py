@@ -131,6 +131,12 @@ class GatewayIssues:
             else:
                 self._delete(kind)
 
+    @property
+    def is_realtime_missing(self) -> bool:
+        """Whether people are told that realtime voice is missing."""
+        issues = ir.async_get(self._hass)
+        return issues.async_get_issue(DOMAIN, self._issue_id(REALTIME)) is not None
+
     @callback
     def async_show_realtime(self, is_missing: bool) -> None:
         """Say how to set up realtime voice on the gateway, if it is missing there."""

@@ -13,9 +13,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.openclaw_voice import advice, agents
+from custom_components.openclaw_voice.assist.options import AgentOptions, RealtimeBackend
 from custom_components.openclaw_voice.const import CONF_DEVICE_TOKEN, CONF_SCOPES, DOMAIN
 from custom_components.openclaw_voice.gateway.state import ClientState
-from custom_components.openclaw_voice.issues import NO_MODEL, OPEN_GATEWAY, SECRET_KEPT
+from custom_components.openclaw_voice.issues import NO_MODEL, OPEN_GATEWAY, REALTIME, SECRET_KEPT
 from custom_components.openclaw_voice.repairs import ForgetSecretFlow, async_create_fix_flow
 from tests.fakes.frames import hello_ok
 from tests.fakes.gateway import Expect, ScriptedGateway
@@ -226,3 +227,47 @@ async def test_a_secret_that_lets_home_assistant_in_is_needed(
     )
     await settle(hass)
     assert advised(hass) == {}
+
+
+READY = {"realtime": {"ready": True}}
+
+
+async def test_missing_realtime_voice_is_told_until_it_is_set_up(
+    hass: HomeAssistant, friendly: ScriptedGateway
+) -> None:
+    """The gateway restarts for that; as long as it does not say, nothing is known."""
+    entry = await add_entry(hass, friendly)
+    entry.runtime_data.issues.async_show_realtime(True)
+    await reconnect(hass, friendly, entry, hello_ok(scopes=SCOPES), "ready")
+    await settle(hass)
+    assert advised(hass).keys() == {REALTIME}
+    friendly.script(Expect("talk.catalog", reply=Refusal(code="UNAVAILABLE", message="not now")))
+    entry.runtime_data.advisor.async_look()
+    await settle(hass)
+    assert advised(hass).keys() == {REALTIME}
+    friendly.script(Expect("talk.catalog", reply=READY))
+    entry.runtime_data.advisor.async_look()
+    await settle(hass)
+    assert advised(hass) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "is_told"),
+    [
+        (AgentOptions(realtime_backend=RealtimeBackend.ASSIST), False),
+        (AgentOptions(reachable_by_realtime=False), False),
+        (AgentOptions(realtime_backend=RealtimeBackend.GATEWAY), True),
+    ],
+    ids=["speech engines", "no satellites", "speech model"],
+)
+async def test_whoever_wants_no_speech_model_is_told_no_more(
+    hass: HomeAssistant, friendly: ScriptedGateway, options: AgentOptions, is_told: bool
+) -> None:
+    """As soon as the options of the agents say so."""
+    entry = await add_entry(hass, friendly)
+    entry.runtime_data.issues.async_show_realtime(True)
+    [agent] = entry.subentries.values()
+    data = {**agent.data, **options.as_data()}
+    hass.config_entries.async_update_subentry(entry, agent, data=data)
+    await settle(hass)
+    assert (REALTIME in advised(hass)) is is_told
