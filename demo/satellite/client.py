@@ -57,6 +57,14 @@ class Report:
     """Standby is over because somebody is to talk with the agent: a session is to follow."""
 
 
+@dataclass(kw_only=True)
+class Controls:
+    """What stays from one session to the next."""
+
+    volume: float = 1.0
+    is_muted: bool = False
+
+
 class Satellite:
     """One session on a socket that is open."""
 
@@ -68,6 +76,7 @@ class Satellite:
         microphone: Microphone,
         sink: Sink,
         screen: Screen,
+        controls: Controls | None = None,
         interrupt_after: float | None = None,
         speed: float = 1.0,
     ) -> None:
@@ -78,10 +87,11 @@ class Satellite:
         self._microphone = microphone
         self._screen = screen
         self._speaker = Speaker(sink, options.rate, self._heard, speed=speed)
+        self._controls = controls or Controls()
+        self._speaker.volume = self._controls.volume
         self._interrupt_after = interrupt_after
         self._clock = asyncio.get_running_loop().time
         self._sending = set[asyncio.Task[None]]()
-        self._is_muted = False
         self._is_listening = not options.is_standby
         """The microphone is open."""
 
@@ -185,7 +195,7 @@ class Satellite:
         if self._speaker.is_playing:
             self._quiet_until = now + ECHO_TAIL
         hears_itself = not self._options.cancels_echo and now < self._quiet_until
-        if self._is_muted or hears_itself:
+        if self._controls.is_muted or hears_itself:
             return bytes(len(pcm))
         if is_loud(pcm):
             self._loud_at = now
@@ -229,6 +239,7 @@ class Satellite:
         self.report.backend = event.get("backend")
         self.report.agent = event.get("agent")
         notes = ", ".join(event.get("notes") or ())
+        self._tell_controls()
         if self._options.is_standby:
             self._screen.note("stands by")
             return
@@ -322,12 +333,17 @@ class Satellite:
 
     def _on_controls(self, event: dict[str, Any]) -> None:
         """Obey, and say how it is now."""
+        controls = self._controls
         if (volume := event.get("volume")) is not None:
-            self._speaker.volume = float(volume)
+            self._speaker.volume = controls.volume = float(volume)
         if (muted := event.get("muted")) is not None:
-            self._is_muted = bool(muted)
-        state = {"volume": self._speaker.volume, "muted": self._is_muted}
-        self._screen.note(f"volume {self._speaker.volume:.0%}{', muted' * self._is_muted}")
+            controls.is_muted = bool(muted)
+        self._screen.note(f"volume {controls.volume:.0%}{', muted' * controls.is_muted}")
+        self._tell_controls()
+
+    def _tell_controls(self) -> None:
+        controls = self._controls
+        state = {"volume": controls.volume, "muted": controls.is_muted}
         self._tell({"type": "satellite.state", **state})
 
     def _on_error(self, event: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ import wave
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
-from .client import Report, Satellite
+from .client import Controls, Report, Satellite
 from .devices import DeviceError, Player, recorder
 from .microphone import Microphone, Program, Questions
 from .protocol import DONE, RATES, Options, endpoint_url, wait_before_next
@@ -146,6 +146,7 @@ async def opened(
     microphone: Microphone,
     sink: Sink,
     screen: Screen,
+    controls: Controls | None = None,
     interrupt_after: float | None = None,
     speed: float = 1.0,
 ) -> AsyncIterator[Satellite]:
@@ -171,6 +172,7 @@ async def opened(
                 microphone=microphone,
                 sink=sink,
                 screen=screen,
+                controls=controls,
                 interrupt_after=interrupt_after,
                 speed=speed,
             )
@@ -193,6 +195,7 @@ async def talk(
     microphone: Microphone,
     sink: Sink,
     screen: Screen,
+    controls: Controls | None = None,
     interrupt_after: float | None = None,
     speed: float = 1.0,
     has_keys: bool = False,
@@ -210,6 +213,7 @@ async def talk(
         microphone=microphone,
         sink=sink,
         screen=screen,
+        controls=controls,
         interrupt_after=interrupt_after,
         speed=speed,
     )
@@ -293,6 +297,7 @@ async def run(options: argparse.Namespace, *, speed: float = 1.0) -> Report:
 async def with_hardware(options: argparse.Namespace, token: str, screen: Screen) -> Report:
     """Talk by microphone and loudspeaker; stand by in between, and connect again, where that is wanted."""
     attempt = 0
+    controls = Controls()
     is_standby: bool = options.standby
     while True:
         report = Report()
@@ -305,6 +310,7 @@ async def with_hardware(options: argparse.Namespace, token: str, screen: Screen)
                     microphone=microphone,
                     sink=sink,
                     screen=screen,
+                    controls=controls,
                     has_keys=sys.stdin.isatty(),
                 )
         except OSError as err:

@@ -12,7 +12,11 @@ from websockets.http11 import Request, Response
 
 from custom_components.openclaw_voice.realtime import server_events as events
 from custom_components.openclaw_voice.realtime.backend import BackendName, Capabilities
-from custom_components.openclaw_voice.realtime.client_events import AudioAppend, ClientEvent
+from custom_components.openclaw_voice.realtime.client_events import (
+    AudioAppend,
+    ClientEvent,
+    SatelliteState,
+)
 from custom_components.openclaw_voice.realtime.client_messages import parse
 from custom_components.openclaw_voice.realtime.protocol import RULES, Reason
 from custom_components.openclaw_voice.realtime.session_config import SessionConfig, Transport
@@ -21,6 +25,8 @@ LIMIT = 5.0
 """Seconds until a message has to be there."""
 
 TOKEN = "valid"
+UNTOUCHED = SatelliteState(1.0, False)
+"""The controls of a satellite that nobody has changed."""
 
 
 @dataclass(kw_only=True)
@@ -41,8 +47,8 @@ class Peer:
             else:
                 await self.send(events.AudioDelta(pcm=each))
 
-    async def ready(self) -> None:
-        """Say that it may speak."""
+    async def ready(self, state: SatelliteState = UNTOUCHED) -> None:
+        """Say that it may speak, and be told its controls."""
         await self.send(
             events.SessionReady(
                 session_id="s",
@@ -54,6 +60,7 @@ class Peer:
                 notes=("no_realtime",),
             )
         )
+        assert await self.next_event() == state
 
     async def next_event(self) -> ClientEvent:
         """Return what it sends next besides audio, which is kept."""

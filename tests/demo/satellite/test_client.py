@@ -250,7 +250,7 @@ async def test_controls_are_obeyed_and_told(socket_enabled: None) -> None:
     async def script(peer: Peer) -> None:
         await peer.send(events.SatelliteSet(volume=0.5, muted=True))
         assert await peer.next_event() == SatelliteState(0.5, True)
-        await peer.ready()
+        await peer.ready(SatelliteState(0.5, True))
         await peer.hear(bytes(6000))
         await say(peer, "turn-1", "", "Quiet.", pieces=1)
         await complete(peer, "turn-1")

@@ -16,6 +16,7 @@ from custom_components.openclaw_voice.realtime.client_events import (
     AudioCommit,
     PlaybackDone,
     ResponseCancel,
+    SatelliteState,
     SessionEnd,
 )
 from custom_components.openclaw_voice.realtime.protocol import Reason
@@ -27,7 +28,7 @@ from demo.satellite.protocol import Options
 from demo.satellite.screen import Screen
 from demo.satellite.speaker import Recording
 
-from .endpoint import TOKEN, Peer, endpoint
+from .endpoint import TOKEN, UNTOUCHED, Peer, endpoint
 
 QUESTION = struct.pack("<h", 9000) * 1500
 ANSWER = struct.pack("<640h", *range(640))
@@ -183,7 +184,7 @@ async def test_it_stays_when_it_is_told_to(
 async def test_it_stands_by_between_two_sessions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until somebody ends it there."""
+    """Until somebody ends it there. Its volume stays."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     program(tmp_path, "arecord", "exec sleep 60")
     program(tmp_path, "aplay", "exec cat >/dev/null")
@@ -191,8 +192,10 @@ async def test_it_stands_by_between_two_sessions(
 
     async def script(peer: Peer) -> None:
         modes.append(peer.config.mode)
-        await peer.ready()
+        await peer.ready(UNTOUCHED if len(modes) == 1 else SatelliteState(0.5, False))
         if len(modes) == 1:
+            await peer.send(events.SatelliteSet(volume=0.5))
+            assert await peer.next_event() == SatelliteState(0.5, False)
             await peer.send(events.Listen(purpose=events.Purpose.CONVERSATION))
             assert await peer.next_event() == SessionEnd()
         await peer.end(Reason.IDLE if len(modes) == 2 else Reason.CLIENT_ENDED)
