@@ -103,9 +103,15 @@ def gateway() -> Bench:
     return spoken(TurnDetection())
 
 
-def spoken(detection: TurnDetection, *features: Feature, half_duplex: bool | None = None) -> Bench:
+def spoken(
+    detection: TurnDetection,
+    *features: Feature,
+    half_duplex: bool | None = None,
+    satellite_id: str | None = "k",
+) -> Bench:
     """Return a session with a speech model."""
     bench = Bench(
+        satellite_id=satellite_id,
         audio=AudioConfig(sample_rate=16_000, max_ahead=0.4),
         turn_detection=detection,
         satellite=SatelliteInfo(features=frozenset(features)),
@@ -140,10 +146,11 @@ async def test_a_satellite_does_not_interrupt_itself() -> None:
         lambda: spoken(TurnDetection(), Feature.ECHO_CANCELLATION),
         lambda: spoken(TurnDetection(), half_duplex=False),
         lambda: spoken(TurnDetection(mode=TurnMode.MANUAL)),
+        lambda: spoken(TurnDetection(), satellite_id=None),
     ],
 )
 async def test_a_satellite_may_be_heard_over_its_answers(bench_of: type[Bench]) -> None:
-    """It cancels echo, it says so, or somebody holds a button."""
+    """It cancels echo, it says so, somebody holds a button, or it is of VoiceClaw's time."""
     bench = bench_of()
     async with bench.running():
         bench.backend.tell(OutputAudio(turn_id="t", pcm=bytes(6_400)))

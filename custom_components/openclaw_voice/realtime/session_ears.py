@@ -14,6 +14,16 @@ ECHO: Final = 0.2
 """Seconds for which a room still sounds when the loudspeaker is still."""
 
 
+def may_interrupt(config: SessionConfig, backend: BackendName) -> bool:
+    """Tell whether an answer of a backend is interrupted by what the microphone hears."""
+    if config.hears_over_answers or config.turn_detection.mode is TurnMode.MANUAL:
+        # Who holds a button means it.
+        return True
+    # What is no satellite is a client of the old endpoint: those cancel echo, and cannot say so.
+    is_old = config.satellite_id is None and config.half_duplex is None
+    return backend is BackendName.GATEWAY and is_old
+
+
 class SessionEars:
     """The microphone of one session. What nobody may hear is silence: time goes on."""
 
@@ -45,9 +55,9 @@ class SessionEars:
 
     def open(self, info: BackendInfo, append: Callable[[bytes], None]) -> None:
         """Let a backend hear."""
-        # The other one sees to it itself; and who holds a button means it.
-        is_open = info.name is BackendName.GATEWAY and not self._is_manual
-        self._is_deaf_while_playing = is_open and not self._config.hears_over_answers
+        # The other one sees to it itself.
+        is_open = info.name is BackendName.GATEWAY
+        self._is_deaf_while_playing = is_open and not may_interrupt(self._config, info.name)
         self._input.open(info.input_rate, append)
 
     def hear(self, pcm: bytes, *, is_announcing: bool) -> None:

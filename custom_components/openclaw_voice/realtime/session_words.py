@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from . import server_events as say
-from .backend import BackendInfo, TurnMode
+from .backend import BackendInfo
 from .hub import SessionInfo
 from .protocol import RULES, Reason
 from .session_config import SessionConfig
+from .session_ears import may_interrupt
 from .summary import SessionSummary
 
 
 def ready(info: SessionInfo, config: SessionConfig, backend: BackendInfo) -> say.SessionReady:
     """Say that the satellite may speak, and what it has."""
     can = backend.capabilities
-    is_heard = config.hears_over_answers or config.turn_detection.mode is TurnMode.MANUAL
+    is_heard = may_interrupt(config, backend.name)
     return say.SessionReady(
         session_id=info.session_id,
         backend=backend.name,
