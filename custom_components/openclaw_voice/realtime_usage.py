@@ -89,7 +89,7 @@ class RealtimeUsage:
         """What the gateway's speech model may have cost today; None without a price."""
         if self.price is None:
             return None
-        return self._meter.seconds(*_now(), BackendName.GATEWAY) / 60 * self.price
+        return round(self._meter.seconds(*_now(), BackendName.GATEWAY) / 60 * self.price, 4)
 
     async def async_load(self) -> None:
         """Read what was counted before; what cannot be read counts as nothing."""
