@@ -18,15 +18,16 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
 
 from .exceptions import SatelliteProblem, satellite_error
-from .realtime.audio import Resampler
+from .realtime.audio import AudioFormat, Resampler
+from .realtime.session_output import BOUND
 from .realtime.tts_output import SpokenAnswer, Voice, async_voice
 from .realtime.wav import WavError, WavReader
 
 RATE: Final = 24_000
-"""Samples a second of what FFmpeg converts."""
+"""Samples a second, unless others are asked for."""
 
-MAX_SECONDS: Final = 300
-"""The rest of longer media is not played."""
+MAX_SECONDS: Final = int(BOUND)
+"""The rest of longer media, and of longer texts, is not played."""
 
 SPEAK_LIMIT: Final = 60.0
 """Seconds an engine may take for a text."""
@@ -41,7 +42,7 @@ TTS_OPTIONS: Final = {tts.ATTR_PREFERRED_FORMAT: "wav"}
 """For streams that `async_announcement` is to read."""
 
 _PROTOCOLS: Final = "http,https,tcp,tls,crypto"
-_KEPT: HassKey[dict[str, bytes]] = HassKey("openclaw_voice_preannouncements")
+_KEPT: HassKey[dict[tuple[str, int], bytes]] = HassKey("openclaw_voice_preannouncements")
 _LOGGER = logging.getLogger(__name__)
 
 type Sound = tuple[bytes, int]
@@ -72,27 +73,29 @@ async def async_say(
 
 
 async def async_announcement(
-    hass: HomeAssistant, announcement: AssistSatelliteAnnouncement
+    hass: HomeAssistant, announcement: AssistSatelliteAnnouncement, rate: int = RATE
 ) -> Sound:
     """Return all of an announcement, with the sound before it where that can be had.
+
+    At the rate of whoever plays it, so that nothing is left to be done in the loop.
 
     Raises:
         HomeAssistantError: There is nothing to be heard.
     """
     before, pcm = await asyncio.gather(
-        _async_preannouncement(hass, announcement.preannounce_media_id),
-        _async_main(hass, announcement),
+        _async_preannouncement(hass, announcement.preannounce_media_id, rate),
+        _async_main(hass, announcement, rate),
     )
-    return before + pcm, RATE
+    return (before + pcm)[: AudioFormat(rate).size(MAX_SECONDS)], rate
 
 
-async def async_media(hass: HomeAssistant, url: str) -> Sound:
+async def async_media(hass: HomeAssistant, url: str, rate: int = RATE) -> Sound:
     """Return the audio of media that has an address; its beginning, when it is long.
 
     Raises:
         HomeAssistantError: It cannot be played.
     """
-    return await _async_ffmpeg(hass, "-protocol_whitelist", _PROTOCOLS, "-i", url), RATE
+    return await _async_ffmpeg(hass, rate, "-protocol_whitelist", _PROTOCOLS, "-i", url), rate
 
 
 def _in_language(hass: HomeAssistant, voice: Voice, language: str | None) -> Voice:
@@ -106,11 +109,13 @@ def _in_language(hass: HomeAssistant, voice: Voice, language: str | None) -> Voi
     return voice
 
 
-async def _async_main(hass: HomeAssistant, announcement: AssistSatelliteAnnouncement) -> bytes:
+async def _async_main(
+    hass: HomeAssistant, announcement: AssistSatelliteAnnouncement, rate: int
+) -> bytes:
     token = announcement.tts_token
     stream = tts.async_get_stream(hass, token) if token is not None else None
     if stream is None:
-        return (await async_media(hass, announcement.media_id))[0]
+        return (await async_media(hass, announcement.media_id, rate))[0]
     try:
         async with asyncio.timeout(SPEAK_LIMIT):
             wav = b"".join([piece async for piece in stream.async_stream_result()])
@@ -118,44 +123,46 @@ async def _async_main(hass: HomeAssistant, announcement: AssistSatelliteAnnounce
         # Engines raise what they like.
         raise satellite_error(SatelliteProblem.NOTHING_TO_PLAY) from err
     try:
-        return await hass.async_add_executor_job(_read, wav)
+        return await hass.async_add_executor_job(_read, wav, rate)
     except WavError, ValueError:
         # A kind of WAV, or a rate, that nothing here reads.
-        return await _async_ffmpeg(hass, "-i", "pipe:0", given=wav)
+        return await _async_ffmpeg(hass, rate, "-i", "pipe:0", given=wav)
 
 
-def _read(wav: bytes) -> bytes:
+def _read(wav: bytes, rate: int) -> bytes:
     """Return the audio of a WAV file; raises WavError or ValueError."""
     reader = WavReader()
     pcm = reader.feed(wav)
     if not pcm or reader.rate is None:
         raise WavError("nothing to be heard")
-    resampler = Resampler(reader.rate, RATE)
+    resampler = Resampler(reader.rate, rate)
     return resampler.process(pcm) + resampler.flush()
 
 
-async def _async_preannouncement(hass: HomeAssistant, url: str | None) -> bytes:
+async def _async_preannouncement(hass: HomeAssistant, url: str | None, rate: int) -> bytes:
     """Return the sound before an announcement; none is no reason to say nothing."""
     if url is None:
         return b""
     kept = hass.data.setdefault(_KEPT, {})
-    if (pcm := kept.get(url)) is None:
+    if (pcm := kept.get((url, rate))) is None:
         try:
-            pcm, _ = await async_media(hass, url)
+            pcm, _ = await async_media(hass, url, rate)
         except HomeAssistantError as err:
             _LOGGER.debug("Nothing is played before an announcement: %s", type(err).__name__)
             return b""
         if len(kept) >= KEPT:
             del kept[next(iter(kept))]
-        kept[url] = pcm
+        kept[url, rate] = pcm
     return pcm
 
 
-async def _async_ffmpeg(hass: HomeAssistant, *source: str, given: bytes | None = None) -> bytes:
+async def _async_ffmpeg(
+    hass: HomeAssistant, rate: int, *source: str, given: bytes | None = None
+) -> bytes:
     """Return what FFmpeg makes of a source; raises HomeAssistantError."""
     # What it complains about may be an address with a token in it.
     command = [get_ffmpeg_manager(hass).binary, "-loglevel", "quiet", "-nostdin", *source]
-    command += ["-t", str(MAX_SECONDS), "-f", "s16le", "-ac", "1", "-ar", str(RATE), "pipe:1"]
+    command += ["-t", str(MAX_SECONDS), "-f", "s16le", "-ac", "1", "-ar", str(rate), "pipe:1"]
     try:
         process = await asyncio.create_subprocess_exec(
             *command,

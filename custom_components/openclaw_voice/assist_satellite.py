@@ -168,8 +168,8 @@ class RealtimeSatellite(VoiceSatelliteEntity, AssistSatelliteEntity):
         Raises:
             HomeAssistantError: It was not said, or not to its end.
         """
-        self._connected()
-        pcm, rate = await async_announcement(self.hass, announcement)
+        rate = self._connected().config.audio.sample_rate
+        pcm, rate = await async_announcement(self.hass, announcement, rate)
         session = self._connected()
         try:
             was_heard = await session.announce(announcement.message, pcm, rate)

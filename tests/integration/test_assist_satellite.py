@@ -31,6 +31,7 @@ from tests.realtime.scripted import ScriptedBackend
 
 from .assist_backend.engines import (
     add_pipeline,
+    text_of,
 )
 from .support import AGENT, WAIT_LIMIT
 from .voice_room import BELL, ENTITY, LONG, Room, hears
@@ -73,7 +74,7 @@ async def test_only_some_sounds_are_kept(room: Room) -> None:
     assert len(room.converted) == announcement_audio.KEPT + 2
 
 
-@pytest.mark.parametrize("script", ["exit 1", "sleep 60"])
+@pytest.mark.parametrize("script", ["exit 1", "exec sleep 60"])
 async def test_without_the_sound_it_is_said_all_the_same(room: Room, script: str) -> None:
     """It is no reason to keep quiet."""
     room.convert(script)
@@ -91,7 +92,18 @@ async def test_media_are_played(room: Room) -> None:
         await hears(socket, BELL)
     (call,) = room.converted
     assert "-protocol_whitelist http,https,tcp,tls,crypto -i http://radio/song.mp3" in call
-    assert f"-ar {announcement_audio.RATE}" in call
+    assert f"-ac 1 -ar {RATE}" in call
+
+
+async def test_only_the_beginning_of_something_long_is_played(room: Room) -> None:
+    """More than a session keeps would lose its beginning."""
+    room.mouth.pause = 2.0
+    async with room.satellite() as socket:
+        with patch.object(announcement_audio, "MAX_SECONDS", 1):
+            await room.call("announce", message="One.")
+        await socket.until(lambda: len(socket.pcm) >= 2 * RATE)
+        assert len(socket.pcm) == 2 * RATE
+        assert text_of(socket.pcm).rstrip("\0") == f"{BELL}One."
 
 
 async def test_media_that_cannot_be_played_are_an_error(room: Room) -> None:
@@ -112,13 +124,15 @@ async def test_without_the_program_media_are_an_error(room: Room) -> None:
             await room.call("announce", media_id="http://radio/song.mp3", preannounce=False)
 
 
-async def test_another_rate_is_converted(room: Room) -> None:
-    """Engines have their own; nobody is started for that."""
-    room.mouth.rate = 48_000
-    async with room.satellite() as socket:
-        await room.call("announce", message="a" * 4800, preannounce=False)
-        await socket.until(lambda: len(socket.pcm) >= 2 * 2400)
-        assert array("h", socket.pcm)[1000] == ord("a")
+@pytest.mark.parametrize(("engine", "satellite"), [(48_000, 24_000), (24_000, 16_000)])
+async def test_another_rate_is_converted(room: Room, engine: int, satellite: int) -> None:
+    """Engines and satellites have their own; no program is started for that."""
+    room.mouth.rate = engine
+    audio = {"sampleRate": satellite, "transport": "binary"}
+    async with room.satellite(audio=audio) as socket:
+        await room.call("announce", message="a" * (engine // 10), preannounce=False)
+        await socket.until(lambda: len(socket.pcm) >= 2 * satellite // 10)
+        assert array("h", socket.pcm)[satellite // 20] == ord("a")
     assert room.converted == []
 
 
