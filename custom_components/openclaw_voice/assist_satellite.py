@@ -154,7 +154,11 @@ class RealtimeSatellite(VoiceSatelliteEntity, AssistSatelliteEntity):
         """Say something, and have the satellite listen: for the agent, or for whoever asks."""
         session = await self._async_say(start_announcement)
         if self._ask_question_future is not None:
-            await self.async_accept_pipeline_from_satellite(session.hear_answer())
+            try:
+                await self.async_accept_pipeline_from_satellite(session.hear_answer())
+            finally:
+                # An engine may have failed, or have heard enough.
+                session.commit()
             return
         prompt, self._extra_system_prompt = self._extra_system_prompt, None
         opening = dict.fromkeys(filter(None, (start_announcement.message, prompt)))

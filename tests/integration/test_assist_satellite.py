@@ -310,6 +310,17 @@ async def test_it_asks_a_question(room: Room) -> None:
     assert 31_000 < len(heard) <= 32_000
 
 
+async def test_an_engine_that_fails_hears_no_longer(room: Room) -> None:
+    """The microphone is free again at once."""
+    room.ear.error = RuntimeError("broken")
+    async with room.satellite() as socket:
+        with pytest.raises(HomeAssistantError, match="No answer"):
+            await room.call("ask_question", question="Well?", preannounce=False)
+        async with asyncio.timeout(WAIT_LIMIT / 2):
+            await socket.told("listen.ended")
+        assert room.state == "idle"
+
+
 async def test_a_question_nobody_answers_is_an_error(room: Room) -> None:
     """The satellite may leave, and nobody may say a word."""
     room.ear.text = ""
