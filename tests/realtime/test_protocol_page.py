@@ -10,7 +10,15 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from custom_components.openclaw_voice.realtime import protocol, server_events as events
+from custom_components.openclaw_voice import voice_backends
+from custom_components.openclaw_voice.realtime import (
+    backend_choice,
+    gateway_backend,
+    pipelines,
+    protocol,
+    server_events as events,
+    tts_output,
+)
 from custom_components.openclaw_voice.realtime.backend import (
     BackendName,
     Capabilities,
@@ -288,3 +296,18 @@ def test_limits_are_those_of_the_code(row: int, value: str) -> None:
 def test_the_version_is_told() -> None:
     """At the top."""
     assert f"This is version {protocol.VERSION}." in PAGE
+
+
+def test_every_note_is_explained() -> None:
+    """Of all backends, and of what chooses them."""
+    told = set(re.findall(r"`([a-z]+_[a-z_]+)`", PAGE.split("### Notes")[1].split("\n## ")[0]))
+    assert told == {
+        backend_choice.FELL_BACK,
+        gateway_backend.NOTE_MODEL,
+        gateway_backend.NOTE_VOICE,
+        pipelines.NOTE_OTHER_AGENT,
+        tts_output.NOTE_VOICE,
+        voice_backends.NOTE_AGENT_ONLY,
+        voice_backends.NOTE_NO_CLIENT_TOOLS,
+        voice_backends.NOTE_TOOLS,
+    }
