@@ -85,11 +85,11 @@ async def test_what_people_choose_is_said_in_their_language(
 
 
 async def read_the_options(page: Page, ours: Any, language: str) -> None:  # noqa: ANN401  any JSON
-    """All sections, opened, with the kinds by their names."""
+    """All sections, opened from below so that none moves, with the kinds by their names."""
     texts = ours["options"]["step"]["init"]
     await open_the_options(page)
     await page.see(DIALOG, texts["title"])
-    for name in ("when", "reply"):
+    for name in ("realtime", "reply", "when"):
         await page.click(f"{FORM} >> ha-expansion-panel", texts["sections"][name]["name"])
         await page.see(FORM, next(iter(texts["sections"][name]["data_description"].values())))
     await page.picture(f"notifications-{language}", DIALOG)
