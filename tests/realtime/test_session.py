@@ -156,6 +156,9 @@ async def test_the_satellite_stops_an_answer() -> None:
         assert bench.is_in(SessionState.IDLE)
         assert bench.channel.types[-1] == "audio.clear"
         assert bench.backend.calls[-1][0] == "interrupt"
+        bench.session.receive(ResponseCancel())
+        assert [call for call, *_ in bench.backend.calls].count("interrupt") == 1
+        assert bench.channel.types.count("audio.clear") == 2
         bench.backend.tell(*turn(turn_id="u"))
         await bench.channel.until(say.TurnEnded)
     assert bench.summary is not None
@@ -474,6 +477,7 @@ async def test_a_mistake_of_ours_ends_nothing() -> None:
     async with bench.running():
         await bench.channel.until(say.SessionReady)
         bench.backend.commit = lambda: 1 / 0  # type: ignore[method-assign, assignment]
+        bench.session.hear(b"\1\1")
         bench.session.receive(AudioCommit())
         assert bench.channel.last(say.Error).reason is Reason.INTERNAL_ERROR
         bench.backend.tell(*turn())

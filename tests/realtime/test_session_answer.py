@@ -123,11 +123,14 @@ async def test_the_satellite_may_say_that_it_is_over(is_manual: bool) -> None:
         bench.session.hear(WORDS)
         bench.session.receive(AudioCommit())
         await over(answer)
+        bench.session.receive(AudioCommit())
         assert bench.backend.calls == []
+        bench.session.hear(QUIET)
+        bench.session.receive(AudioCommit())
         bench.session.receive(AudioCommit())
         assert bench.backend.calls == [("commit",)]
     assert b"".join(pieces) == WORDS[-len(b"".join(pieces)) :]
-    assert bench.backend.heard == (b"" if is_manual else bytes(len(WORDS)))
+    assert bench.backend.heard == (b"" if is_manual else bytes(len(WORDS))) + QUIET
 
 
 async def test_only_so_much_is_taken() -> None:
@@ -192,6 +195,6 @@ async def test_who_speaks_with_the_agent_is_not_disturbed() -> None:
         await bench.state(SessionState.THINKING)
         _, answer = await heard(bench)
         assert bench.is_in(SessionState.THINKING)
-        bench.session.commit()
+        bench.session.stop_listening()
         await over(answer)
         assert bench.is_in(SessionState.THINKING)

@@ -37,7 +37,7 @@ class Served(Protocol):
         """Take audio."""
 
     def commit(self) -> bool:
-        """End what Home Assistant itself listens to; return whether there was something."""
+        """End what is being said; return whether it is the backend that has to know."""
 
     def interrupt(self) -> None:
         """Stop the answer."""
@@ -107,7 +107,7 @@ class ClientReader:
 
     def _commit(self, backend: Backend) -> None:
         """Somebody has ended; it may have been an answer to Home Assistant itself."""
-        if not self._session.commit():
+        if self._session.commit():
             backend.commit()
 
     def _send_text(self, backend: Backend, event: Steer | ToolResult) -> None:

@@ -123,17 +123,18 @@ class RealtimeSession:
         self._ears.hear(pcm, is_announcing=self._announcer.is_speaking)
 
     def commit(self) -> bool:
-        """End the answer to a question of Home Assistant; return whether there was one."""
+        """End what is being said; return whether it is the backend that has to know."""
         return self._ears.commit()
 
     def interrupt(self) -> None:
         """Stop the answer, or the announcement."""
+        is_answering = self._output.is_busy or not self._reader.is_over
         cleared = self._output.clear(refuse=True)
         self._reader.refuse()
         reason = "response_cancelled"
         self._channel.send(server_events.AudioClear(turn_id=cleared.turn_id, reason=reason))
         self._reader.cut(cleared)
-        if not self._announcer.cancel():
+        if not self._announcer.cancel() and is_answering:
             self._answering.interrupt(cleared.heard)
         self.happened(Cause.DROPPED)
 
@@ -174,10 +175,14 @@ class RealtimeSession:
             start_limit=start_limit, limit=limit, on_end=self._on_answered
         )
         if self._reason is not None:
-            self._ears.commit()
+            self.stop_listening()
         elif self.state is SessionState.IDLE:
             self.happened(Cause.HEARD)
         return utterance
+
+    def stop_listening(self) -> None:
+        """Hear no more of an answer: whoever asked has heard enough."""
+        self._ears.stop_listening()
 
     def note(self, text: str) -> None:
         """Have the agent know something with the next question; nobody is told now."""
@@ -273,7 +278,7 @@ class RealtimeSession:
             self.end(Reason.STOPPED)
             summary = self.summary = self._say_goodbye()
             self._announcer.close()
-            self._ears.commit()
+            self.stop_listening()
             await self._tasks.stop()
             await self._answering.close(self._limits.close)
         return summary

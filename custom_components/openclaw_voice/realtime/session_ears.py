@@ -43,6 +43,7 @@ class SessionEars:
         self._deaf_until = 0.0
         self._input = SessionInput(config.audio.sample_rate)
         self._listener: AnswerListener | None = None
+        self._has_news = False
 
     @property
     def dropped(self) -> float:
@@ -65,6 +66,7 @@ class SessionEars:
         if self._listener is not None:
             self._listener.hear(pcm)
         elif not self._hears_itself(is_announcing):
+            self._has_news = True
             self._input.hear(pcm)
             return
         if not self._is_manual:
@@ -78,7 +80,7 @@ class SessionEars:
         self, *, start_limit: float, limit: float, on_end: Callable[[], None]
     ) -> AsyncIterator[bytes]:
         """Hear one utterance; what was listened to before ends."""
-        self.commit()
+        self.stop_listening()
 
         def end() -> None:
             self._listener = None
@@ -95,6 +97,14 @@ class SessionEars:
         return self._listener.utterance()
 
     def commit(self) -> bool:
+        """End what is being said; return whether it is the backend that has to know.
+
+        It has not when Home Assistant itself has listened, or nothing was heard since the last time.
+        """
+        has_news, self._has_news = self._has_news, False
+        return not self.stop_listening() and has_news
+
+    def stop_listening(self) -> bool:
         """End what Home Assistant listens to; return whether there was something."""
         if self._listener is None:
             return False
