@@ -59,7 +59,7 @@ class BareClient:
             url, compression=None, proxy=None, ping_interval=None, max_size=MAX_FRAME_BYTES
         ) as socket:
             async with asyncio.timeout(HANDSHAKE_LIMIT):
-                await _shake_hands(socket, token)
+                await shake_hands(socket, token)
             client = cls(socket)
             reader = asyncio.create_task(client._read(), name="bare client")
             try:
@@ -99,7 +99,7 @@ class BareClient:
         arrivals = self.watch()
         params = {"message": question, "sessionKey": SESSION_KEY, "timeout": round(RUN_LIMIT)}
         run_id = str(uuid.uuid4())
-        frame = _request("agent", params | {"idempotencyKey": run_id}, request_id=run_id)
+        frame = request("agent", params | {"idempotencyKey": run_id}, request_id=run_id)
         start = time.perf_counter()
         await self._socket.send(frame)
         ended_at = await self.wait_for_end()
@@ -153,8 +153,12 @@ def text_of(payload: JsonObject) -> str | None:
     return None
 
 
-async def _shake_hands(socket: ClientConnection, token: str) -> None:
-    """Answer the challenge. On the gateway's own host the secret is enough."""
+async def shake_hands(socket: ClientConnection, token: str) -> None:
+    """Answer the challenge. On the gateway's own host the secret is enough.
+
+    Raises:
+        BareClientError: The gateway refuses.
+    """
     await socket.recv()
     params = {
         "minProtocol": 4,
@@ -170,13 +174,13 @@ async def _shake_hands(socket: ClientConnection, token: str) -> None:
         "scopes": ["operator.read", "operator.write"],
         "auth": {"token": token},
     }
-    await socket.send(_request("connect", params, request_id="connect"))
+    await socket.send(request("connect", params, request_id="connect"))
     while (frame := json.loads(await socket.recv()))["type"] != "res":
         pass
     if not frame["ok"]:
         raise BareClientError(f"The gateway refused: {frame['error']['message']}")
 
 
-def _request(method: str, params: JsonObject, *, request_id: str) -> str:
+def request(method: str, params: JsonObject, *, request_id: str) -> str:
     """Return the text of a request."""
     return json.dumps({"type": "req", "id": request_id, "method": method, "params": params})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ..gateway import GatewayProcess
-from ..home_assistant import HomeAssistantProcess, write_config
+from ..home_assistant import HomeAssistantProcess
 from ..model_server import ModelServer
 from ..stage import (
     PIPELINE_NAME,
@@ -28,14 +28,17 @@ from .bare_client import BareClient
 from .comparison import Comparison
 from .figures import Figures, table
 from .first_audio import Listener
+from .homes import add_component
 from .notifications import measure_notifications
 from .our_code import microseconds_per_delta
+from .realtime import __doc__ as realtime_docs
+from .realtime.figures import table as realtime_table
+from .realtime.measure import measure_realtime
 
 QUESTIONS: Final = 16
 LONG_ANSWERS: Final = 3
 LOADS: Final = 5
 PROBE: Final = "loop_probe"
-PROBE_FOLDER: Final = Path(__file__).parent / PROBE
 
 DELTAS: Final = 400
 CHARACTERS: Final = 2_000
@@ -55,7 +58,7 @@ async def measure(questions: int, folder: Path) -> Figures:
         model = await stack.enter_async_context(ModelServer())
         gateway = GatewayProcess(folder / "gateway", model.base_url)
         home = HomeAssistantProcess(folder / "home-assistant")
-        add_probe(home)
+        add_component(home, PROBE)
         stack.push_async_callback(stop, gateway, home)
         await start_gateway(gateway)
         # Before Home Assistant: the gateway tells those first that came first.
@@ -101,25 +104,21 @@ async def measure(questions: int, folder: Path) -> Figures:
         )
 
 
-def add_probe(home: HomeAssistantProcess) -> None:
-    """Add the probe to a Home Assistant that has not been started yet."""
-    write_config(home.folder, home.port)
-    link = home.folder / "custom_components" / PROBE
-    link.symlink_to(PROBE_FOLDER, target_is_directory=True)
-    with (home.folder / "configuration.yaml").open("a") as configuration:
-        configuration.write(f"{PROBE}:\n")
-
-
-async def run(questions: int, *, as_json: bool) -> int:
-    """Run the bench in a folder of its own, which stays when it fails, and return the exit code."""
+async def run(questions: int, *, as_json: bool, is_realtime: bool = False) -> int:
+    """Run a bench in a folder of its own, which stays when it fails, and return the exit code."""
     try:
         with folder_of_run(".bench") as folder:
-            figures = await measure(questions, folder)
+            if is_realtime:
+                spoken = await measure_realtime(folder)
+                text, figures = realtime_table(spoken), spoken.as_json()
+            else:
+                written = await measure(questions, folder)
+                text, figures = table(written), written.as_json()
     except StepError:
         return 1
-    print(table(figures))
+    print(text)
     if as_json:
-        print(json.dumps(figures.as_json()))
+        print(json.dumps(figures))
     return 0
 
 
@@ -134,7 +133,7 @@ def main() -> int:
     """Read the command line and run the bench."""
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description=bench_docs,
+        description=f"{bench_docs}\n\nWith --realtime:\n\n{realtime_docs}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -143,5 +142,10 @@ def main() -> int:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object as the last line of stdout"
     )
+    parser.add_argument(
+        "--realtime", action="store_true", help="measure conversations by voice instead"
+    )
     options = parser.parse_args()
-    return run_until_signal(run(options.questions, as_json=options.json))
+    return run_until_signal(
+        run(options.questions, as_json=options.json, is_realtime=options.realtime)
+    )

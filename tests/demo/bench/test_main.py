@@ -8,7 +8,8 @@ import pytest
 from demo import stage
 from demo.bench import main as main_module
 from demo.bench.figures import Figures
-from demo.bench.main import PROBE_FOLDER, add_probe, run
+from demo.bench.homes import FOLDER, add_component
+from demo.bench.main import run
 from demo.home_assistant import HomeAssistantProcess, write_config
 from demo.process import StartError
 from demo.stage import StepError
@@ -26,14 +27,16 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_probe_stays_when_home_assistant_starts(tmp_path: Path, socket_enabled: None) -> None:
     """Its own configuration is not written over."""
     home = HomeAssistantProcess(tmp_path / "home")
-    add_probe(home)
+    add_component(home, "loop_probe")
     write_config(home.folder, home.port)
     lines = (home.folder / "configuration.yaml").read_text().splitlines()
     assert "loop_probe:" in lines
     assert "recorder:" in lines
-    assert (home.folder / "custom_components" / "loop_probe").resolve() == PROBE_FOLDER.resolve()
-    manifest = json.loads((PROBE_FOLDER / "manifest.json").read_text())
-    assert manifest["domain"] == PROBE_FOLDER.name
+    assert (home.folder / "custom_components" / "loop_probe").resolve() == (
+        FOLDER / "loop_probe"
+    ).resolve()
+    manifest = json.loads((FOLDER / "loop_probe" / "manifest.json").read_text())
+    assert manifest["domain"] == "loop_probe"
 
 
 @pytest.mark.parametrize("as_json", [False, True])
