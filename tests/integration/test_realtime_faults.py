@@ -205,7 +205,7 @@ async def test_a_satellite_may_send_much_more_than_it_can_hear(
     world.starts_when = asyncio.Event()
     async with world.connected() as socket:
         mode = "standby" if is_standby else "conversation"
-        await configure(socket, audio=BINARY, mode=mode)
+        await configure(socket, audio=BINARY, mode=mode, satelliteId="k")
         for _ in range(60):
             await socket.send_bytes(bytes(128_000))
         session = await session_of(world)
@@ -299,7 +299,7 @@ async def test_a_conversation_takes_the_place_of_standby(world: World) -> None:
 
 async def test_a_satellite_in_standby_answers(world: World) -> None:
     """It is asked something, and says it by voice; then it waits again."""
-    async with world.session(mode="standby", audio=BINARY) as socket:
+    async with world.session(mode="standby", audio=BINARY, satelliteId="k") as socket:
         session = world.hub.sessions[0]
         answer = session.hear_answer(start_limit=LIMIT)
         assert await told(socket) == {"type": "listen", "purpose": "answer"}

@@ -205,6 +205,8 @@ def test_only_the_last_of_a_long_history_counts() -> None:
             "turnDetection.silenceMs: a number from 100 to 5000",
         ),
         ({"mode": "forever"}, "mode: one of conversation, single, standby"),
+        ({"mode": "standby"}, "satelliteId: a name, or nobody can reach you"),
+        ({"backend": "none"}, "backend: one of auto, gateway, assist"),
         ({"brainAgent": "maybe"}, "brainAgent: one of enabled, none"),
         ({"watchdog": 1}, "watchdog: one of enabled, disabled"),
         ({"agent": 5}, "agent: a text"),

@@ -86,18 +86,22 @@ def parse(message: str | bytes, transport: Transport = Transport.JSON) -> Client
 def _session_config(fields: Fields) -> SessionConfig:
     """Read the first message."""
     device = fields.part("deviceContext")
+    satellite_id = fields.name("satelliteId")
+    mode = fields.member("mode", SessionMode) or SessionMode.CONVERSATION
+    if mode is SessionMode.STANDBY and satellite_id is None:
+        raise ProtocolProblem(Reason.INVALID_EVENT, "satelliteId: a name, or nobody can reach you")
     return SessionConfig(
         audio=_audio(fields.part("audio")),
         api_key=fields.text("apiKey", MAX_TOKEN) or None,
         backend=_backend(fields),
         agent=fields.name("agent", 255),
-        satellite_id=fields.name("satelliteId"),
+        satellite_id=satellite_id,
         satellite=_satellite(fields.part("satellite")),
         language=_language(fields),
         turn_detection=_turn_detection(fields.part("turnDetection")),
         half_duplex=fields.flag("halfDuplex"),
         pipeline_id=fields.name("pipeline"),
-        mode=fields.member("mode", SessionMode) or SessionMode.CONVERSATION,
+        mode=mode,
         voice=fields.name("voice"),
         model=fields.name("model"),
         provider=fields.name("provider"),
