@@ -7,11 +7,14 @@ from ipaddress import IPv4Address
 from pathlib import Path
 import ssl
 from typing import Any
+from unittest.mock import AsyncMock
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from homeassistant.components import tts
+from homeassistant.components.ffmpeg import FFmpegManager
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
@@ -28,6 +31,14 @@ from .voice_room import Room
 from .voice_satellite import Connect, make_connect
 
 __all__ = ["gateway"]
+
+
+@pytest.fixture(autouse=True)
+def quick_voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what voice needs be set up with every gateway, but at once, and remember no audio."""
+    version = AsyncMock(return_value=("7.1", 7))
+    monkeypatch.setattr(FFmpegManager, "async_get_version", version)
+    monkeypatch.setattr(tts, "_init_tts_cache_dir", lambda *_: str(tmp_path))
 
 
 @pytest.fixture
