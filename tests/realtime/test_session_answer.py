@@ -14,13 +14,17 @@ from custom_components.openclaw_voice.realtime.backend import (
     TurnMode,
     TurnStarted,
 )
-from custom_components.openclaw_voice.realtime.client_events import AudioCommit
+from custom_components.openclaw_voice.realtime.client_events import AudioCommit, PlaybackDone
 from custom_components.openclaw_voice.realtime.end_of_speech import FORMAT, level_alone
-from custom_components.openclaw_voice.realtime.session_config import AudioConfig
+from custom_components.openclaw_voice.realtime.session_config import (
+    AudioConfig,
+    Feature,
+    SatelliteInfo,
+)
 from custom_components.openclaw_voice.realtime.session_state import SessionState
 
 from .scripted import WAIT_LIMIT
-from .session_bench import Bench
+from .session_bench import SECOND, Bench
 
 MANUAL = TurnDetection(mode=TurnMode.MANUAL)
 
@@ -71,6 +75,26 @@ async def test_one_utterance_is_heard_with_its_beginning() -> None:
     assert len(said) == pytest.approx(FORMAT.size(PREROLL) + len(WORDS + QUIET), abs=1_000)
     silence = bytes(len(QUIET + WORDS + QUIET))
     assert bench.backend.heard == silence + WORDS
+
+
+@pytest.mark.parametrize("cancels_echo", [False, True])
+async def test_the_question_is_no_answer(cancels_echo: bool) -> None:
+    """A room sounds a little longer than its loudspeaker."""
+    features = frozenset({Feature.ECHO_CANCELLATION} if cancels_echo else ())
+    bench = Bench(satellite=SatelliteInfo(features=features))
+    bench.now = 1.0
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        asking = asyncio.create_task(bench.session.announce("Tea?", SECOND, 16_000))
+        await bench.channel.until(say.AudioDone)
+        bench.session.receive(PlaybackDone())
+        assert await asking
+        pieces, answer = await heard(bench, start_limit=0.05)
+        bench.session.hear(WORDS[: FORMAT.size(0.2)])
+        bench.now = 1.3
+        bench.session.hear(QUIET)
+        await over(answer)
+    assert bool(pieces) is cancels_echo
 
 
 async def test_it_is_resampled() -> None:

@@ -64,7 +64,9 @@ class SessionEars:
     def hear(self, pcm: bytes, *, is_announcing: bool) -> None:
         """Take audio, cut anywhere."""
         if self._listener is not None:
-            self._listener.hear(pcm)
+            # The question itself still sounds in the room.
+            is_echo = self._is_sounding and not may_interrupt(self._config, BackendName.NONE)
+            self._listener.hear(bytes(len(pcm)) if is_echo else pcm)
         elif not self._hears_itself(is_announcing):
             self._has_news = True
             self._input.hear(pcm)
@@ -115,5 +117,9 @@ class SessionEars:
         """Tell whether the microphone hears the loudspeaker, and must not count."""
         if is_announcing:
             return not self._config.hears_over_answers
-        is_playing = self._output.is_busy or self._clock() < self._deaf_until
+        is_playing = self._output.is_busy or self._is_sounding
         return self._is_deaf_while_playing and is_playing
+
+    @property
+    def _is_sounding(self) -> bool:
+        return self._clock() < self._deaf_until
