@@ -158,7 +158,7 @@ class RealtimeSatellite(VoiceSatelliteEntity, AssistSatelliteEntity):
                 await self.async_accept_pipeline_from_satellite(session.hear_answer())
             finally:
                 # An engine may have failed, or have heard enough.
-                session.commit()
+                session.stop_listening()
             return
         prompt, self._extra_system_prompt = self._extra_system_prompt, None
         opening = dict.fromkeys(filter(None, (start_announcement.message, prompt)))
