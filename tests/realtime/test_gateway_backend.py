@@ -223,13 +223,13 @@ async def test_a_question_is_answered(talker: Talker, gateway: SmallGateway) -> 
 
 
 async def test_sound_goes_out_in_pieces_with_a_clock(talker: Talker, gateway: SmallGateway) -> None:
-    """Of 60 ms; without the clock the gateway would interrupt nothing."""
+    """Of 50 to 100 ms; without the clock the gateway would interrupt nothing."""
     for at in range(0, len(instant_voice("a long word")), 1001):
         talker.backend.append_audio(instant_voice("a long word")[at : at + 1001])
-    await gateway.wait_for_request("talk.session.appendAudio", number=11)
+    await gateway.wait_for_request("talk.session.appendAudio", number=10)
 
     pieces = gateway.talk.appended
-    assert {len(b64decode(piece["audioBase64"])) for piece in pieces} == {2880}
+    assert all(2400 <= len(b64decode(piece["audioBase64"])) <= 4800 for piece in pieces)
     stamps = [piece["timestamp"] for piece in pieces]
     assert all(later - earlier >= 59 for earlier, later in pairwise(stamps))
 

@@ -72,6 +72,31 @@ def test_sound_is_stamped_when_it_was_heard(clock: Clock, gateway: Gateway) -> N
     assert gateway.stamps == [0.94, 1.0, 1.06, 1.94]
 
 
+def test_sound_does_not_wait_for_the_next_message(clock: Clock, gateway: Gateway) -> None:
+    """Resampling keeps a little back of the first message: what is there is sent."""
+    microphone = Microphone(clock)
+    microphone.connect(gateway.append)
+    for size in (PIECE_BYTES - 60, PIECE_BYTES, PIECE_BYTES):
+        clock.now += PIECE
+        microphone.append(bytes(size))
+
+    assert [len(pcm) for pcm, _ in gateway.pieces] == [PIECE_BYTES - 60, PIECE_BYTES, PIECE_BYTES]
+    assert gateway.stamps == pytest.approx([0.001, 0.06, 0.12], abs=0.0011)
+
+
+@pytest.mark.parametrize(("milliseconds", "sent"), [(10, 50), (20, 60), (32, 64), (100, 100)])
+def test_sound_is_sent_in_pieces_the_gateway_likes(
+    milliseconds: int, sent: int, clock: Clock, gateway: Gateway
+) -> None:
+    """However long the messages of a satellite are."""
+    microphone = Microphone(clock)
+    microphone.connect(gateway.append)
+    for _ in range(30):
+        microphone.append(bytes(48 * milliseconds))
+
+    assert {len(pcm) // 48 for pcm, _ in gateway.pieces} == {sent}
+
+
 def test_the_clock_of_another_session_begins_anew(clock: Clock, gateway: Gateway) -> None:
     """And what was said in between is not lost."""
     microphone = Microphone(clock)

@@ -13,6 +13,10 @@ from ..gateway.talk_items import TALK_RATE
 PIECE: Final = 0.06
 """Seconds of sound sent at a time. Source: measured; 40 to 100 ms are all fine."""
 
+LEAST: Final = 0.05
+"""Seconds that are sent when no more is there: less than a satellite's 60 ms, of which resampling holds
+some back. Waiting for a whole piece would keep everything for one message more."""
+
 MAX_KEPT: Final = 2.0
 """Seconds of sound kept while there is no session on the gateway; the oldest is dropped."""
 
@@ -21,6 +25,7 @@ PLAYED_GRACE: Final = 1.5
 
 _BYTES_PER_SECOND: Final = 2 * TALK_RATE
 _PIECE_BYTES: Final = round(PIECE * TALK_RATE) * 2
+_LEAST_BYTES: Final = round(LEAST * TALK_RATE) * 2
 _KEPT_BYTES: Final = round(MAX_KEPT * TALK_RATE) * 2
 
 type Clock = Callable[[], float]
@@ -80,12 +85,14 @@ class Microphone:
                 self._flush(self._send)
 
     def _flush(self, send: Send) -> None:
-        while len(self._sound) >= _PIECE_BYTES:
-            piece = bytes(self._sound[:_PIECE_BYTES])
-            del self._sound[:_PIECE_BYTES]
+        while (there := len(self._sound)) >= _LEAST_BYTES:
+            size = _PIECE_BYTES if there >= _PIECE_BYTES + _LEAST_BYTES else there - there % 2
+            piece = bytes(self._sound[:size])
+            del self._sound[:size]
+            seconds = size / _BYTES_PER_SECOND
             # What comes in a burst was not heard at once.
-            at = max(self._end, self._clock() - self._start - PIECE)
-            self._end = at + PIECE
+            at = max(self._end, self._clock() - self._start - seconds)
+            self._end = at + seconds
             send(piece, at)
 
 
