@@ -20,16 +20,21 @@ from custom_components.openclaw_voice.realtime.backend import (
     TurnEnded,
     TurnStarted,
 )
+from tests.fakes.frames import event
+from tests.fakes.gateway import Expect, ScriptedGateway
 from tests.outbox.late import make_answer
 from tests.outbox.runs import HandRun
 from tests.realtime.scripted import ScriptedBackend
 
 from .notifications import tell_listeners
-from .support import WAIT_LIMIT
+from .support import WAIT_LIMIT, state_change
 from .voice_room import BELL, ENTITY, LONG, Room, hears
-from .voice_satellite import until_state
+from .voice_satellite import RATE, until_state
 
 PAUSE = timedelta(seconds=4)
+
+# Before anything is connected: to what is, much time would seem to have passed.
+pytestmark = pytest.mark.usefixtures("freezer")
 
 
 class Clock:
@@ -165,3 +170,35 @@ async def test_a_notification_is_announced(
         told = await socket.told("announcement")
         assert "The tomatoes are ripe." in told["text"]
         await hears(socket, f"{BELL}{told['text']}")
+
+
+async def test_an_approval_is_asked_for_aloud(
+    room: Room, clock: Clock, entry: MockConfigEntry, friendly: ScriptedGateway
+) -> None:
+    """From the gateway to the kitchen, and the answer back."""
+    options = {"satellites": [ENTITY], "asks_approvals": True}
+    room.hass.config_entries.async_update_entry(entry, options=options)
+    friendly.script(Expect("exec.approval.resolve", reply={"ok": True}))
+    room.ear.text = "Yes"
+    now = int(dt_util.utcnow().timestamp() * 1000)
+    request = {
+        "command": "rm -r build",
+        "allowedDecisions": ["allow-once", "deny"],
+        "resolvedPath": "/usr/bin/rm",
+        "agentId": "main",
+    }
+    asked = {"id": "a-1", "request": request, "createdAtMs": now, "expiresAtMs": now + 1_800_000}
+    async with room.satellite(turnDetection={"mode": "manual"}) as socket:
+        async with state_change(
+            room.hass, lambda _: entry.runtime_data.requests.get("a-1") is not None
+        ):
+            await friendly.emit(event("exec.approval.requested", asked))
+        await room.hass.async_block_till_done()
+        await clock.wait()
+        assert "rm -r build" in (await socket.told("announcement"))["text"]
+        assert (await socket.told("listen"))["purpose"] == "answer"
+        await socket.speak(bytes(RATE))
+        await socket.send("audio.commit")
+        resolve = await friendly.wait_for_request("exec.approval.resolve")
+        assert resolve.params == {"id": "a-1", "decision": "allow-once"}
+        assert (await socket.told("announcement", 2))["text"] == "Okay, it is allowed this once."
