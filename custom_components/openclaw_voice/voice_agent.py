@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.conversation import DOMAIN as CONVERSATION_DOMAIN
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .agents import agents_of
 from .assist.agent import Agent
 from .const import CONF_AGENT_ID, DOMAIN
 from .realtime.protocol import ProtocolProblem, Reason
+from .voice_satellites import identifier_of
 
 if TYPE_CHECKING:
     from .coordinator import GatewayCoordinator, OpenClawConfigEntry
@@ -58,9 +60,7 @@ def async_choose_agent(
     else:
         found = [each for each in everybody if _is_chosen(each, satellite)] or everybody
     if len(found) != 1:
-        raise ProtocolProblem(
-            Reason.GATEWAY_LOST if not found and _is_away(hass, named) else Reason.NO_AGENT
-        )
+        raise nobody(hass, named) if not found else ProtocolProblem(Reason.NO_AGENT)
     answering = found[0]
     if not answering.agent.options.reachable_by_realtime or not may_use(user, answering):
         raise ProtocolProblem(Reason.AGENT_UNREACHABLE)
@@ -76,10 +76,12 @@ def async_home_of(
     That is the one that knows it, else that of the agent it names, else the only one.
 
     Raises:
-        ProtocolProblem: The user has no right to use an agent of that entry.
+        ProtocolProblem: The user has no right to use an agent of that entry, or it is not set up.
     """
     everybody = list(coordinators(hass))
     homes = [each for each in everybody if each.satellites.get(satellite_id)]
+    if not homes and any(_knows(hass, entry, satellite_id) for entry in _away(hass)):
+        raise ProtocolProblem(Reason.GATEWAY_LOST)
     if not homes and named is not None:
         homes = [each.coordinator for each in _named(_everybody(hass), named)]
     if not homes:
@@ -97,6 +99,13 @@ def coordinators(hass: HomeAssistant) -> Iterable[GatewayCoordinator]:
     """Yield those of the entries that are set up."""
     entries: list[OpenClawConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
     return (entry.runtime_data for entry in entries)
+
+
+@callback
+def nobody(hass: HomeAssistant, named: str | None = None) -> ProtocolProblem:
+    """Return why there is no agent, or none of a name: perhaps it is not there yet."""
+    is_away = any(named is None or _may_have(hass, entry, named) for entry in _away(hass))
+    return ProtocolProblem(Reason.GATEWAY_LOST if is_away else Reason.NO_AGENT)
 
 
 def may_use(user: User, answering: Answering) -> bool:
@@ -127,11 +136,19 @@ def _is_chosen(answering: Answering, satellite: str | None) -> bool:
     return answering.coordinator.household.agent_at(satellite) is answering.agent
 
 
-def _is_away(hass: HomeAssistant, named: str | None) -> bool:
-    """Tell whether the agent may be there once all gateways are set up."""
-    for entry in hass.config_entries.async_entries(DOMAIN, include_disabled=False):
-        if entry.domain == DOMAIN and entry not in hass.config_entries.async_loaded_entries(DOMAIN):
-            ids = {agent.data[CONF_AGENT_ID] for agent in agents_of(entry)}
-            if named is None or "." in named or named in ids:
-                return True
-    return False
+def _away(hass: HomeAssistant) -> list[ConfigEntry]:
+    """Return the entries that are not set up, and may be later."""
+    entries = hass.config_entries.async_entries(DOMAIN, include_disabled=False)
+    loaded = hass.config_entries.async_loaded_entries(DOMAIN)
+    return [entry for entry in entries if entry not in loaded]
+
+
+def _knows(hass: HomeAssistant, entry: ConfigEntry, satellite_id: str) -> bool:
+    identifier = identifier_of(entry.entry_id, satellite_id)
+    return dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id) is not None
+
+
+def _may_have(hass: HomeAssistant, entry: ConfigEntry, named: str) -> bool:
+    entity = er.async_get(hass).async_get(named)
+    ids = {agent.data[CONF_AGENT_ID] for agent in agents_of(entry)}
+    return named in ids or (entity is not None and entity.config_entry_id == entry.entry_id)

@@ -51,7 +51,7 @@ class VoiceSatellite:
     @property
     def identifier(self) -> tuple[str, str]:
         """What its device is known by."""
-        return (DOMAIN, _prefix(self.entry_id) + self.satellite_id)
+        return identifier_of(self.entry_id, self.satellite_id)
 
     def unique_id(self, key: str | None = None) -> str:
         """Return the unique id of one of its entities; without a key of its `assist_satellite`."""
@@ -133,7 +133,7 @@ class VoiceSatellites:
 
     def _register(self, satellite_id: str, info: SatelliteInfo) -> dr.DeviceEntry:
         registry = dr.async_get(self._hass)
-        identifier = (DOMAIN, _prefix(self._entry.entry_id) + satellite_id)
+        identifier = identifier_of(self._entry.entry_id, satellite_id)
         is_known = registry.async_get_device_by_identifier(identifier, self._entry.entry_id)
         return registry.async_get_or_create(
             config_entry_id=self._entry.entry_id,
@@ -228,6 +228,11 @@ class _Adder:
     def forget(self, satellite_id: str) -> None:
         """What was added is removed."""
         self._added.discard(satellite_id)
+
+
+def identifier_of(entry_id: str, satellite_id: str) -> tuple[str, str]:
+    """Return what the device of an entry's satellite is known by."""
+    return (DOMAIN, _prefix(entry_id) + satellite_id)
 
 
 def satellite_id_of(entry_id: str, device: dr.DeviceEntry) -> str | None:

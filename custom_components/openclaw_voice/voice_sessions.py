@@ -20,7 +20,7 @@ from .realtime.hub import Hub, SessionInfo
 from .realtime.protocol import ProtocolProblem, Reason
 from .realtime.session_config import SessionConfig, SessionMode
 from .satellite_settings import SatelliteSettings, async_satellite_settings
-from .voice_agent import async_choose_agent, async_home_of
+from .voice_agent import async_choose_agent, async_home_of, nobody
 from .voice_backends import VoiceBackends, Wish
 from .voice_satellites import VoiceSatellite
 from .websocket_api import async_register_commands
@@ -125,6 +125,8 @@ class VoiceSessions:
             user_id=user.id,
         )
         if config.mode is SessionMode.STANDBY:
+            if satellite is None:
+                raise nobody(self._hass, config.agent)
             return Prepared(info=info)
         entity_id = satellite.entity_id(self._hass) if satellite else None
         answering = async_choose_agent(

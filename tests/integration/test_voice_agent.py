@@ -156,3 +156,34 @@ async def test_a_user_without_the_right(
     refused = await realtime.refused(hass_read_only_access_token, **config)
     assert refused == ("agent_unreachable", NOT_ALLOWED)
     assert entry.runtime_data.satellites.all == ()
+
+
+async def test_a_satellite_of_a_gateway_that_is_not_set_up_yet(
+    realtime: RealtimeHome, gateway: SmallGateway
+) -> None:
+    """It waits for its own, and does not become a satellite of another one meanwhile."""
+    home = await realtime.add(gateway, "main")
+    async with realtime.session(satelliteId="kitchen-1"):
+        pass
+    assert await realtime.hass.config_entries.async_unload(home.entry_id)
+    async with SmallGateway(agents=("cook",)) as other:
+        entry = await realtime.add(other, "cook")
+        for mode in ("conversation", "standby"):
+            refused = await realtime.refused(satelliteId="kitchen-1", mode=mode)
+            assert refused == ("gateway_lost", TRY_LATER)
+        assert entry.runtime_data.satellites.all == ()
+        async with realtime.session(satelliteId="hall", mode="standby"):
+            assert entry.runtime_data.satellites.get("hall") is not None
+        assert await realtime.hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+async def test_a_satellite_without_a_home_cannot_stand_by(
+    realtime: RealtimeHome, gateway: SmallGateway, is_away: bool
+) -> None:
+    """Nobody could tell it anything."""
+    if is_away:
+        entry = await realtime.add(gateway, "main")
+        assert await realtime.hass.config_entries.async_unload(entry.entry_id)
+    refused = await realtime.refused(satelliteId="kitchen-1", mode="standby")
+    assert refused == (("gateway_lost", TRY_LATER) if is_away else ("no_agent", NOT_ALLOWED))
