@@ -314,7 +314,7 @@ async def test_an_engine_that_fails_hears_no_longer(room: Room) -> None:
     """The microphone is free again at once."""
     room.ear.error = RuntimeError("broken")
     async with room.satellite() as socket:
-        with pytest.raises(HomeAssistantError, match="(?i)no answer"):
+        with pytest.raises(HomeAssistantError, match=r"(?i)no answer"):
             await room.call("ask_question", question="Well?", preannounce=False)
         async with asyncio.timeout(WAIT_LIMIT / 2):
             await socket.told("listen.ended")
@@ -328,7 +328,7 @@ async def test_a_question_nobody_answers_is_an_error(room: Room) -> None:
         action = room.begin("ask_question", question="Well?", preannounce=False)
         await socket.told("listen")
         await socket.hang_up()
-        with pytest.raises(HomeAssistantError, match="(?i)no answer"):
+        with pytest.raises(HomeAssistantError, match=r"(?i)no answer"):
             await action
     await until_state(room.hass, ENTITY, "unavailable")
 
