@@ -58,6 +58,7 @@ class World:
         self.backends: list[ScriptedBackend] = []
         self.users: list[User] = []
         self.refusal: Reason | None = None
+        self.start_failure: Reason | None = None
         self.starts_when: asyncio.Event | None = None
         """Backends start when it is set; None: at once."""
 
@@ -79,6 +80,7 @@ class World:
         if config.mode is SessionMode.STANDBY:
             return Prepared(info=info, detector=level_alone)
         backend = ScriptedBackend()
+        backend.fails_to_start = self.start_failure
         if self.starts_when is not None:
             backend.starts_when = self.starts_when
 

@@ -160,6 +160,34 @@ async def test_the_satellite_is_told_why_it_ends(world: World, reason: Reason, w
     assert code == RULES[reason].close
 
 
+@pytest.mark.parametrize("is_started", [False, True])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.NO_BACKEND,
+        Reason.BACKEND_START_FAILED,
+        Reason.PROVIDER_AUTH,
+        Reason.PROVIDER_UNAVAILABLE,
+        Reason.PIPELINE_ERROR,
+        Reason.GATEWAY_LOST,
+        Reason.SESSION_EXPIRED,
+        Reason.INTERNAL_ERROR,
+    ],
+)
+async def test_what_answers_may_fail(world: World, reason: Reason, is_started: bool) -> None:
+    """At its start or later: the satellite is told, with the right code."""
+    world.start_failure = None if is_started else reason
+    async with world.connected() as socket:
+        await configure(socket)
+        if is_started:
+            assert (await told(socket))["type"] == "session.ready"
+            world.backends[0].tell(BackendError(reason))
+        events, code = await until_closed(socket)
+    assert [event["reason"] for event in events] == [reason] * 2
+    assert (events[0]["code"], events[0]["recoverable"]) == (RULES[reason].code, False)
+    assert code == RULES[reason].close
+
+
 @pytest.mark.parametrize("what", In)
 @pytest.mark.parametrize("is_polite", [True, False])
 async def test_a_satellite_may_just_leave(world: World, is_polite: bool, what: In) -> None:
