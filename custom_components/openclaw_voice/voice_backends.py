@@ -6,6 +6,7 @@ import logging
 from typing import Any, Final
 
 from homeassistant.core import Context, HomeAssistant
+from homeassistant.util import dt as dt_util
 
 from .announcement_audio import async_say
 from .assist.options import RealtimeBackend
@@ -13,6 +14,7 @@ from .assist.phrases import async_texts
 from .assist.question import Origin, Question
 from .assist.scope import named_conversation
 from .outbox.adopted import async_adopt
+from .outbox.delivery import async_delivery
 from .realtime.assist_backend import AssistBackend
 from .realtime.backend import Backend, BackendError, BackendInfo, BackendName, BackendRequest
 from .realtime.backend_choice import start_first
@@ -155,11 +157,20 @@ class VoiceBackends:
                 request,
                 voice=config.voice or self._options.realtime_voice,
                 model=config.model or self._options.realtime_model,
-                context_now=lambda: async_told(self._hass, self._agent.options, question),
+                context_now=lambda: self._told(question),
             ),
             on_orphan=self._on_orphan,
             keep_task=lambda work, name: entry.async_create_background_task(self._hass, work, name),
         )
+
+    def _told(self, question: Question) -> str:
+        """Return what the agent is told with a question of the speech model."""
+        replies = async_delivery(self._hass).replies
+        expected = replies.take(question.origin.satellite_id, dt_util.utcnow())
+        ours = (self._wish.answering.coordinator.entry_id, self._agent.agent_id)
+        if expected is not None and (expected.entry_id, expected.agent_id) == ours:
+            question = replace(question, reply_to=expected.said)
+        return async_told(self._hass, self._agent.options, question)
 
     def _assist(self, request: BackendRequest) -> Backend:
         # The conversation entity adds the rest to each question.

@@ -4,9 +4,12 @@ from collections.abc import AsyncGenerator
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers import area_registry as ar
+from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.openclaw_voice import voice_sessions
+from custom_components.openclaw_voice.outbox.delivery import async_delivery
+from custom_components.openclaw_voice.outbox.replies import Expected
 from demo.voice.speech_model import Consult
 from tests.fakes.small_gateway import SmallGateway
 
@@ -174,6 +177,27 @@ async def test_what_a_satellite_has_said_before(
     assert "You said" not in asked(gateway, 2)
 
 
+@pytest.mark.parametrize(("agent", "is_told"), [("main", True), ("cook", False)])
+async def test_a_reply_to_what_an_agent_has_said_by_itself(
+    realtime: RealtimeHome, gateway: SmallGateway, agent: str, is_told: bool
+) -> None:
+    """Is known as such, once; what another agent has said is not."""
+    entry = await realtime.add(gateway, "main", "cook")
+    gateway.talk.brain.mind.expect(QUESTION, QUESTION)
+    async with realtime.session(**KITCHEN, agent="main") as caller:
+        entity_id = entry.runtime_data.satellites.get("kitchen-1").entity_id(realtime.hass)
+        expected = Expected(
+            entry_id=entry.entry_id, agent_id=agent, session_key=None, said="It has rung."
+        )
+        async_delivery(realtime.hass).replies.expect(entity_id, expected, dt_util.utcnow())
+        for _ in range(2):
+            await caller.speak()
+            await caller.told("turn.ended")
+            await caller.socket.send_json({"type": "playback.done"})
+    assert ("It has rung." in asked(gateway, 0)) is is_told
+    assert "It has rung." not in asked(gateway, 1)
+
+
 async def test_what_a_satellite_has_said_long_before(
     realtime: RealtimeHome, gateway: SmallGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,3 +275,18 @@ async def test_an_agent_may_not_be_reached_any_more(
             entry, subentry, data={**subentry.data, "reachable_by_realtime": False}
         )
         assert await caller.until_closed() == ("agent_unreachable", 1008)
+
+
+async def test_all_of_home_assistant_stops(realtime: RealtimeHome, gateway: SmallGateway) -> None:
+    """Satellites hear the reason, and what their agent still works on is on the disk."""
+    entry = await realtime.add(gateway, "main")
+    gateway.talk.brain.mind.teach(QUESTION, Consult(question="MODEL:HANG 30"))
+    gateway.talk.brain.mind.expect(QUESTION)
+    async with realtime.session(**KITCHEN) as caller:
+        await caller.speak()
+        await gateway.wait_for_request("talk.client.toolCall")
+        await caller.told("tool.progress")
+        stopping = realtime.hass.async_create_task(realtime.hass.async_stop(force=True))
+        assert await caller.until_closed() == ("stopped", GOING_AWAY)
+    await stopping
+    assert [answer.question for answer in entry.runtime_data.outbox.all()] == ["MODEL:HANG 30"]
