@@ -1,6 +1,7 @@
 """A realtime session, between a scripted backend and a satellite that writes everything down."""
 
 import asyncio
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -91,6 +92,16 @@ async def test_a_turn_goes_its_way() -> None:
     assert (bench.summary.turns, bench.summary.backend) == (1, "assist")
     assert bench.backend.is_closed.is_set()
     assert bench.is_in(SessionState.CLOSED)
+
+
+async def test_the_backend_knows_how_long_it_takes_to_be_sure_of_an_end() -> None:
+    """Whatever the satellite has asked for."""
+    bench = Bench()
+    bench.backend.info = replace(bench.backend.info, silence=0.7)
+    async with bench.running():
+        bench.backend.tell(*turn())
+        await bench.channel.until(say.LatencyMetrics)
+    assert bench.channel.last(say.LatencyMetrics).endpoint == 0.7
 
 
 async def test_what_is_said_before_the_backend_is_ready_is_kept() -> None:

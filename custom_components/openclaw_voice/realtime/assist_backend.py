@@ -144,6 +144,7 @@ class AssistBackend(Backend):
             capabilities=Capabilities(
                 barge_in=self._hears_over_answers, tool_control=False, manual_turns=True
             ),
+            silence=None if self._is_manual else self._silence,
             notes=(*choice.notes, *voice.notes),
         )
 
@@ -289,12 +290,17 @@ class AssistBackend(Backend):
             return _Mode.HEARING if turn.is_hearing else _Mode.ANSWERING
         return _Mode.WAITING if turn.is_heard or now > self._heard_by else _Mode.ANSWERING
 
+    @property
+    def _silence(self) -> float:
+        wanted = self._request.turn_detection.silence
+        return SILENCE if wanted is None else wanted
+
     def _listener(self, min_speech: float) -> EndOfSpeech:
         """Return what hears somebody begin and end, and has heard nothing yet."""
         wanted = self._request.turn_detection
         return EndOfSpeech(
             self._detector,
-            silence=SILENCE if wanted.silence is None else wanted.silence,
+            silence=self._silence,
             threshold=0.5 if wanted.threshold is None else wanted.threshold,
             min_speech=min_speech,
         )

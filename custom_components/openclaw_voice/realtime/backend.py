@@ -88,6 +88,9 @@ class BackendInfo:
     """Samples a second it gives."""
 
     capabilities: Capabilities
+    silence: float | None = None
+    """After which somebody has ended; None: as was asked for, if anything was."""
+
     notes: tuple[str, ...] = ()
     """Slugs of what the satellite is told about the choice."""
 

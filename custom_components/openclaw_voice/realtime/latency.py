@@ -21,7 +21,9 @@ class LatencyClock:
 
     def __init__(self, endpoint: float | None = None) -> None:
         """Know how much silence ends an utterance."""
-        self._endpoint = endpoint
+        self.endpoint = endpoint
+        """Seconds of that."""
+
         self._start: float | None = None
         self._text: float | None = None
         self._audio: float | None = None
@@ -68,7 +70,7 @@ class LatencyClock:
             self._count += 1
             self._total += self._audio
         self.last = Latency(
-            endpoint=self._endpoint,
+            endpoint=self.endpoint,
             first_output=min(known),
             first_text=self._text,
             first_audio=self._audio,

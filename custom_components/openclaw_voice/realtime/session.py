@@ -286,6 +286,8 @@ class RealtimeSession:
     async def _live(self) -> None:
         backend, info = await self._answering.start(self._limits.start)
         self._output.open(info.output_rate)
+        if info.silence is not None:
+            self._latency.endpoint = info.silence
         self._channel.send(ready(self.info, self.config, info))
         self.touch()
         self._watch.look()

@@ -1,15 +1,19 @@
 """Which pipeline and which voice answer, and what the backend can do."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from homeassistant.components.assist_pipeline.runtime import KEY_ASSIST_PIPELINE
 from homeassistant.core import HomeAssistant
 import pytest
 
+from custom_components.openclaw_voice.realtime.assist_backend import SILENCE
 from custom_components.openclaw_voice.realtime.backend import (
     BackendError,
     BackendName,
+    TurnDetection,
     TurnEnded,
+    TurnMode,
 )
 
 from .engines import (
@@ -126,6 +130,21 @@ async def test_the_voice_may_be_chosen(
     await talk.hears(TurnEnded)
     assert mouth.voices == [spoken]
     await talk.backend.close()
+
+
+@pytest.mark.parametrize(
+    ("detection", "silence"),
+    [
+        (TurnDetection(), SILENCE),
+        (TurnDetection(silence=0.9), 0.9),
+        (TurnDetection(mode=TurnMode.MANUAL), None),
+    ],
+)
+async def test_it_says_how_much_silence_ends_an_utterance(
+    make: Callable[..., Talk], detection: TurnDetection, silence: float | None
+) -> None:
+    """None where somebody says so."""
+    assert (await make(turn_detection=detection).start()).silence == silence
 
 
 async def test_what_this_backend_cannot_do(talk: Talk) -> None:
