@@ -178,12 +178,12 @@ class RealtimeSatellite(VoiceSatelliteEntity, AssistSatelliteEntity):
         try:
             was_heard = await session.announce(announcement.message, pcm, rate)
         except TimeoutError as err:
-            raise SatelliteBusyError from err
+            raise satellite_error(SatelliteProblem.BUSY, SatelliteBusyError) from err
         if not was_heard and session.state is SessionState.CLOSED:
             if self.session in (None, session):
                 raise satellite_error(SatelliteProblem.AWAY)
             # Somebody has just begun to talk: standby ends for that.
-            raise SatelliteBusyError
+            raise satellite_error(SatelliteProblem.BUSY, SatelliteBusyError)
         return session
 
     def _connected(self) -> RealtimeSession:

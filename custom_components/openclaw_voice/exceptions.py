@@ -87,6 +87,7 @@ class SatelliteProblem(StrEnum):
     """Why a satellite cannot be told something: keys of the sentences about it."""
 
     AWAY = "satellite_away"
+    BUSY = "satellite_busy"
     NOTHING_TO_PLAY = "nothing_to_play"
 
 
@@ -143,9 +144,11 @@ def input_error(key: str, **placeholders: str) -> ServiceValidationError:
     )
 
 
-def satellite_error(problem: SatelliteProblem) -> HomeAssistantError:
+def satellite_error(
+    problem: SatelliteProblem, kind: type[HomeAssistantError] = HomeAssistantError
+) -> HomeAssistantError:
     """Return what is raised when a satellite cannot be told something."""
-    return HomeAssistantError(translation_domain=DOMAIN, translation_key=problem)
+    return kind(translation_domain=DOMAIN, translation_key=problem)
 
 
 def _translated[E: HomeAssistantError](kind: type[E], error: GatewayError) -> E:

@@ -210,7 +210,7 @@ async def test_one_where_somebody_begins_to_talk_is_busy(room: Room) -> None:
         action = room.begin("announce", message="One.", preannounce=False)
         await standby.told("announcement")
         async with room.satellite():
-            with pytest.raises(SatelliteBusyError):
+            with pytest.raises(SatelliteBusyError, match="in use"):
                 await action
             assert room.state == "idle"
 
@@ -236,7 +236,7 @@ async def test_a_conversation_is_not_interrupted(room: Room) -> None:
         await until_state(room.hass, ENTITY, "listening")
         with (
             patch.object(announcing, "BUSY_LIMIT", 0.05),
-            pytest.raises(SatelliteBusyError),
+            pytest.raises(SatelliteBusyError, match="in use"),
         ):
             await room.call("announce", message="One.", preannounce=False)
         assert room.state == "listening"
