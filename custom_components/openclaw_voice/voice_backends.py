@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 import logging
+import re
 from typing import Any, Final
 
 from homeassistant.core import Context, HomeAssistant
@@ -36,6 +37,9 @@ NOTE_TOOLS: Final = "agent_tools_enabled"
 
 NOTE_AGENT_ONLY: Final = "context_for_agent_only"
 """Instructions and history reach the agent when it is asked; the speech model does not know them."""
+
+NOTE_LANGUAGE: Final = "language_unavailable"
+"""Another language than the one that was asked for is heard and spoken: that of the pipeline."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -188,9 +192,14 @@ class VoiceBackends:
         notes = {
             NOTE_NO_CLIENT_TOOLS: bool(config.tools),
             NOTE_TOOLS: not config.has_tools,
+            NOTE_LANGUAGE: not is_gateway and not self._is_understood(config.language),
             NOTE_AGENT_ONLY: is_gateway and bool(config.instructions or config.history),
         }
         return [note for note, is_so in notes.items() if is_so]
+
+    def _is_understood(self, language: str | None) -> bool:
+        """Tell whether the engines of Home Assistant hear a language, whatever its region."""
+        return language is None or _main_part(language) == _main_part(self._home_language())
 
     def _tell_of_realtime(self, name: BackendName, failures: list[BackendError]) -> None:
         """Show people what the gateway lacks, or that it does not any more."""
@@ -222,6 +231,10 @@ class VoiceBackends:
         except BackendError:
             return self._hass.config.language
         return choice.pipeline.language
+
+
+def _main_part(language: str) -> str:
+    return re.split("[-_]", language)[0].lower()
 
 
 _NAMES: Final = {

@@ -104,6 +104,20 @@ async def test_a_speech_model_that_is_away_for_a_moment(
     assert not has_issue(realtime, entry.entry_id)
 
 
+@pytest.mark.parametrize(("language", "is_heard"), [("de_AT", True), ("fr", False)])
+async def test_a_language_the_engines_do_not_hear(
+    realtime: RealtimeHome,
+    gateway: SmallGateway,
+    mouth: FlowingMouth,
+    language: str,
+    is_heard: bool,
+) -> None:
+    """The pipeline has its own, whatever the satellite says."""
+    await realtime.add(gateway)
+    async with realtime.session(backend="assist", language=language) as caller:
+        assert caller.ready["notes"] == ([] if is_heard else ["language_unavailable"])
+
+
 @pytest.mark.parametrize("language", [None, "fr"])
 async def test_the_language_of_a_session(
     realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth, language: str | None

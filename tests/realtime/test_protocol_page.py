@@ -308,6 +308,7 @@ def test_every_note_is_explained() -> None:
         pipelines.NOTE_OTHER_AGENT,
         tts_output.NOTE_VOICE,
         voice_backends.NOTE_AGENT_ONLY,
+        voice_backends.NOTE_LANGUAGE,
         voice_backends.NOTE_NO_CLIENT_TOOLS,
         voice_backends.NOTE_TOOLS,
     }
