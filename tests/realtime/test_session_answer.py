@@ -1,6 +1,7 @@
 """What somebody answers when Home Assistant itself asks: in a conversation, and in standby."""
 
 import asyncio
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -39,7 +40,10 @@ WORDS = sound(0.6, 4_000)
 QUIET = sound(0.6, 20)
 
 
-async def heard(bench: Bench, **limits: float) -> tuple[list[bytes], asyncio.Task[None]]:
+async def heard(
+    bench: Bench,
+    **limits: Any,  # noqa: ANN401 - arguments
+) -> tuple[list[bytes], asyncio.Task[None]]:
     """Ask for an answer; return the pieces it comes in, and what ends with it."""
     pieces: list[bytes] = []
     answer = bench.session.hear_answer(**limits)
@@ -108,6 +112,23 @@ async def test_it_is_resampled() -> None:
             bench.session.hear(pcm)
         await over(answer)
     assert len(b"".join(pieces)) == pytest.approx(len(WORDS) + 24_000, abs=2_000)
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "ends"), [(None, None, True), (None, 1.0, False), (0.5, 1.0, True)]
+)
+async def test_people_may_be_given_more_time(
+    said: float | None, asked: float | None, ends: bool
+) -> None:
+    """By whoever asks, unless the satellite knows better."""
+    bench = Bench(turn_detection=TurnDetection(silence=said))
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        _, answer = await heard(bench, silence=asked)
+        for pcm in (QUIET, WORDS, QUIET):
+            bench.session.hear(pcm)
+        assert ("listen.ended" in bench.channel.types) is ends
+    await over(answer)
 
 
 async def test_nobody_may_answer() -> None:

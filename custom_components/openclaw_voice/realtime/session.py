@@ -162,17 +162,17 @@ class RealtimeSession:
         return await self._announcer.announce(text, pcm, rate)
 
     def hear_answer(
-        self, *, start_limit: float = 10.0, limit: float = 30.0
+        self, *, start_limit: float = 10.0, limit: float = 30.0, silence: float | None = None
     ) -> AsyncIterator[bytes]:
         """Have the satellite listen, and return what is said: one utterance, as it comes.
 
         It is PCM of 16 kHz that nobody else hears. Nothing when nobody speaks within `start_limit`
-        seconds, or the session is over.
+        seconds, or the session is over. What the satellite says about `silence` counts more.
         """
         self.touch()
         self._channel.send(server_events.Listen(purpose=server_events.Purpose.ANSWER))
         utterance = self._ears.listen(
-            start_limit=start_limit, limit=limit, on_end=self._on_answered
+            start_limit=start_limit, limit=limit, silence=silence, on_end=self._on_answered
         )
         if self._reason is not None:
             self.stop_listening()

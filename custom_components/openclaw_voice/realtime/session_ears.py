@@ -1,6 +1,7 @@
 """Whom the microphone of a session is for: what answers, Home Assistant itself, or nobody."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Final
 
 from .answer_listener import AnswerListener
@@ -79,10 +80,16 @@ class SessionEars:
         self._deaf_until = self._clock() + ECHO
 
     def listen(
-        self, *, start_limit: float, limit: float, on_end: Callable[[], None]
+        self,
+        *,
+        start_limit: float,
+        limit: float,
+        silence: float | None,
+        on_end: Callable[[], None],
     ) -> AsyncIterator[bytes]:
         """Hear one utterance; what was listened to before ends."""
         self.stop_listening()
+        wanted = self._config.turn_detection
 
         def end() -> None:
             self._listener = None
@@ -91,7 +98,7 @@ class SessionEars:
         self._listener = AnswerListener(
             self._config.audio.sample_rate,
             self._detector,
-            self._config.turn_detection,
+            replace(wanted, silence=silence if wanted.silence is None else wanted.silence),
             start_limit=start_limit,
             limit=limit,
             on_end=end,
