@@ -27,13 +27,14 @@ from custom_components.openclaw_voice.realtime.backend import (
     TurnStarted,
 )
 from custom_components.openclaw_voice.voice_sessions import async_voice_sessions
+from tests.fakes.gateway import ScriptedGateway
 from tests.realtime.scripted import ScriptedBackend
 
 from .assist_backend.engines import (
     add_pipeline,
     text_of,
 )
-from .support import AGENT, WAIT_LIMIT
+from .support import AGENT, WAIT_LIMIT, add_entry, introduce
 from .voice_room import BELL, ENTITY, LONG, Room, hears
 from .voice_satellite import KITCHEN, RATE, until_state
 
@@ -261,6 +262,20 @@ async def test_it_shows_what_a_conversation_does(room: Room) -> None:
         socket.plays.set()
         await until_state(room.hass, ENTITY, "idle")
     await until_state(room.hass, ENTITY, "unavailable")
+
+
+async def test_it_may_talk_with_an_agent_of_another_gateway(room: Room) -> None:
+    """It stays the same device."""
+    backend = ScriptedBackend()
+    async with room.satellite(), ScriptedGateway() as second:
+        introduce(second, "cook", gateway_id="cd" * 32)
+        other = await add_entry(room.hass, second, "cook", gateway_id="cd" * 32)
+        async with room.talking(backend, agent="cook"):
+            (session,) = async_voice_sessions(room.hass).hub.sessions
+            assert session.info.entry_id == other.entry_id
+            backend.tell(TurnStarted(turn_id="t"))
+            await until_state(room.hass, ENTITY, "listening")
+        assert other.runtime_data.satellites.all == ()
 
 
 async def test_it_starts_a_conversation(room: Room) -> None:

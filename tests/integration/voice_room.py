@@ -76,14 +76,18 @@ class Room:
             yield socket
 
     @asynccontextmanager
-    async def talking(self, backend: ScriptedBackend) -> AsyncGenerator[SocketSatellite]:
+    async def talking(
+        self,
+        backend: ScriptedBackend,
+        **config: Any,  # noqa: ANN401
+    ) -> AsyncGenerator[SocketSatellite]:
         """Have a conversation with a backend that does what a test says."""
 
         async def start(_: object) -> tuple[ScriptedBackend, BackendInfo]:
             return backend, await backend.start()
 
         with patch.object(VoiceBackends, "async_start", start):
-            async with self.satellite(mode="conversation") as socket:
+            async with self.satellite(mode="conversation", **config) as socket:
                 yield socket
 
     async def call(self, action: str, **data: Any) -> ServiceResponse:  # noqa: ANN401
