@@ -138,11 +138,10 @@ class TalkRelay:
         return None
 
     async def _end_with(self, connection: Connection, line: TalkLine) -> None:
-        """End a session with the connection that made it, and what the agent does for it."""
+        """End a session with the connection that made it; what the agent does for it goes on."""
         await connection.socket.wait_closed()
         if line.is_open:
             await line.vanish()
-        self._abort_consults(line)
 
     async def _serve(self, request: Request, method: str) -> None:
         """Answer a request about one session."""

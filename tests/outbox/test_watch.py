@@ -87,6 +87,15 @@ async def test_a_run_from_before_a_restart_is_found_by_its_id() -> None:
     assert client.asked == [(answer.session_key, "run-2", RunMethod.CHAT_SEND)]
 
 
+async def test_a_question_of_a_voice_session_that_is_found_stopped() -> None:
+    """Nobody wished that: its session has ended."""
+    stopped = HandRun()
+    await stopped.abort()
+    client = HandClient(stopped)
+    with pytest.raises(RunLostError):
+        await make_watch(client, answer=make_answer(is_consult=True)).follow(None)
+
+
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda error: type(error).__name__)
 async def test_an_outage_does_not_end_a_run(outage: GatewayError) -> None:
     """It is looked for again, as often as necessary."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from custom_components.openclaw_voice.gateway.errors import RequestTimeoutError
+from custom_components.openclaw_voice.gateway.errors import ConnectionLostError, RequestTimeoutError
 from custom_components.openclaw_voice.gateway.talk import Talk
 from custom_components.openclaw_voice.gateway.talk_items import (
     CONSULT_TOOL,
@@ -393,9 +393,9 @@ async def test_every_question_goes_to_the_agent(talker: Talker, gateway: SmallGa
     assert talker.said(Speaker.ASSISTANT) == ["The light is on."]
 
 
-async def test_a_lost_connection_ends_the_work(talker: Talker, gateway: SmallGateway) -> None:
-    """The gateway stops the agent; people are told."""
-    await asked(talker, gateway)
+async def test_a_lost_connection_ends_the_turn(talker: Talker, gateway: SmallGateway) -> None:
+    """People are told; what the agent does goes on, and somebody else may wait for it."""
+    run_id = await asked(talker, gateway)
 
     await gateway.drop()
     cancelled = await talker.told(ActivityCancelled)
@@ -404,8 +404,12 @@ async def test_a_lost_connection_ends_the_work(talker: Talker, gateway: SmallGat
     assert cancelled.call_ids == (talker.of(Activity)[0].call_id,)
     assert [each.error.reason for each in talker.of(Problem)] == ["gateway_lost"]
     assert len(talker.of(TurnEnded)) == 1
+    (orphan,) = talker.orphans
+    assert orphan.run_id == run_id
+    with pytest.raises(ConnectionLostError):
+        await anext(aiter(orphan))
     await talker.backend.close()
-    assert talker.orphans == []
+    assert talker.orphans == [orphan]
 
 
 async def test_an_agent_at_work_when_the_satellite_leaves(

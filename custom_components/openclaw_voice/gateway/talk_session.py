@@ -1,7 +1,8 @@
 """One realtime voice session on the gateway, over a connection of its own.
 
 The gateway tells what happens in a session only to the connection that made it, and ends the
-session, with what the agent does for it, when that connection ends.
+session when that connection ends. What the agent does for it ends when the session is closed; it
+goes on when only the connection is lost. Source: measured on gateway 2026.9.6.
 """
 
 import asyncio
@@ -145,19 +146,23 @@ class TalkSession:
         """Close."""
         await self.close()
 
-    async def close(self) -> None:
+    async def close(self, *, is_left: bool = False) -> None:
         """End the session, what the agent does for it, and the connection.
 
         Idempotent, callable in every state. Whoever iterates gets what waits, then the end.
+
+        Args:
+            is_left: The agent is to go on: only the connection is ended.
         """
         self._queue.end(None)
         if self._is_closed or self._connection is None:
             return
         self._is_closed = True
         connection = self._connection
+        has_session = self._info is not None and connection.is_open
         try:
-            if self._info is not None and connection.is_open:
-                params = {"sessionId": self._info.session_id}
+            if has_session and not is_left:
+                params = {"sessionId": self.info.session_id}
                 with contextlib.suppress(GatewayError):
                     await connection.request("talk.session.close", params, timeout=CLOSE_LIMIT)
         finally:

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from ..assist.consent import consent
-from ..gateway.errors import GatewayError
+from ..gateway.errors import GatewayError, NotConnectedError, TransportError
 from ..gateway.frames import JsonObject, as_text
 from ..gateway.talk_items import (
     ConsultEnded,
@@ -27,6 +27,9 @@ _LOGGER = logging.getLogger(__name__)
 
 CONSULT_LIMIT: Final = 120.0
 """Seconds the agent has for an answer. Source: the gateway's reference client."""
+
+ASKING_LIMIT: Final = 2.0
+"""Seconds the gateway may take to say which run answers a question, when somebody leaves."""
 
 WORKING: Final[JsonObject] = {"status": "working"}
 """What a model is told at once that did not ask by itself."""
@@ -52,6 +55,9 @@ class _Consult:
 
     question: str = field(repr=False)
     run_id: str | None = None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """The gateway has told the run, or there is none."""
+
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     end: ConsultEnded | None = None
     is_dropped: bool = False
@@ -162,19 +168,12 @@ class Consults:
         consult = self._consults[call.call_id] = _Consult(question=question)
         self._activity(call.call_id, f"Running {call.name}...")
         try:
-            outcome = await self._ask(call, consult)
-        except GatewayError as err:
-            _LOGGER.debug("The agent was not asked: %s", err.category)
-            outcome = _Outcome(result=NO_ANSWER)
-        self._tell_end(call, outcome)
-        if outcome.is_spoken:
-            # The result would cut off what the model is saying meanwhile.
-            await self._speaker.wait_silent()
-        if not consult.is_dropped:
-            is_spoken = outcome.is_spoken and not consult.is_muted
-            await self._submit(call, outcome.result, is_spoken=is_spoken)
-        else:
-            self._emit(self._turns.close_call(call.call_id, is_answered=False))
+            await self._answer(call, consult)
+        except TransportError, NotConnectedError:
+            # The session is lost, and all that goes on with it: see `lose`.
+            return
+        finally:
+            consult.asked.set()
         del self._consults[call.call_id]
 
     def take(self, item: ConsultProgress | ConsultEnded) -> None:
@@ -213,10 +212,36 @@ class Consults:
             await self._abort(run_id)
 
     def lose(self) -> None:
-        """Forget everything: the session on the gateway is lost, and the agent was stopped."""
+        """Forget everything: the session on the gateway is lost."""
         if self._consults:
             self._emit((ActivityCancelled(call_ids=tuple(self._consults)),))
             self._consults.clear()
+
+    async def settle(self) -> None:
+        """Wait a little until it is known which runs answer the questions that are being asked."""
+        asking = [asyncio.ensure_future(each.asked.wait()) for each in self._consults.values()]
+        if asking:
+            _, late = await asyncio.wait(asking, timeout=ASKING_LIMIT)
+            for each in late:
+                each.cancel()
+
+    async def _answer(self, call: TalkToolCall, consult: _Consult) -> None:
+        try:
+            outcome = await self._ask(call, consult)
+        except TransportError, NotConnectedError:
+            raise
+        except GatewayError as err:
+            _LOGGER.debug("The agent was not asked: %s", err.category)
+            outcome = _Outcome(result=NO_ANSWER)
+        self._tell_end(call, outcome)
+        if outcome.is_spoken:
+            # The result would cut off what the model is saying meanwhile.
+            await self._speaker.wait_silent()
+        if not consult.is_dropped:
+            is_spoken = outcome.is_spoken and not consult.is_muted
+            await self._submit(call, outcome.result, is_spoken=is_spoken)
+        else:
+            self._emit(self._turns.close_call(call.call_id, is_answered=False))
 
     async def _ask(self, call: TalkToolCall, consult: _Consult) -> _Outcome:
         if call.is_forced:
@@ -231,6 +256,7 @@ class Consults:
             style=as_text(arguments.get("responseStyle")),
             confirmation_id=as_text(arguments.get("confirmationId")) or self._confirmed(),
         )
+        consult.asked.set()
         if consult.is_dropped:
             await self._abort(consult.run_id)
         try:
@@ -269,6 +295,8 @@ class Consults:
     async def _submit(self, call: TalkToolCall, result: JsonObject, *, is_spoken: bool) -> None:
         try:
             await self._session.submit_result(call.call_id, result, suppress=not is_spoken)
+        except TransportError, NotConnectedError:
+            raise
         except GatewayError as err:
             _LOGGER.debug("A result was not taken: %s", err.category)
             is_spoken = False

@@ -177,6 +177,8 @@ class GatewayBackend:
         self._microphone.connect(None)
         link, self._link = self._link, None
         # Before the tasks end that know of them.
+        if link is not None:
+            await link.consults.settle()
         orphans = () if link is None else self._orphans(link)
         if self._runner is not None:
             self._runner.cancel()
@@ -248,10 +250,14 @@ class GatewayBackend:
         """Give up a session, and what was going on in it."""
         self._microphone.connect(None)
         self._link = None
+        orphans = self._orphans(link)
         link.consults.lose()
         self._emit(self._turns.fail("gateway_lost"))
         self._turns.forget()
-        await link.session.close()
+        await link.session.close(is_left=bool(orphans))
+        for orphan in orphans:
+            orphan.lose()
+            self._on_orphan(orphan)
 
     async def _open_again(self) -> TalkLink:
         """Begin another session.

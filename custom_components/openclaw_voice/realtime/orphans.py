@@ -1,7 +1,8 @@
 """Questions to the agent that go on when the satellite has left.
 
-The gateway stops what the agent does for a voice session when that session ends. So the session is
-kept, without sound, until the agent has answered. Whoever wants the answer iterates the question.
+The gateway stops what the agent does for a voice session that is closed. So the session is kept,
+without sound, until the agent has answered. When it cannot be kept any longer only its connection
+is ended: then the agent goes on, too. Whoever wants the answer iterates the question.
 """
 
 import asyncio
@@ -79,8 +80,7 @@ class Orphan:
 
         Raises:
             RunFailedError: The agent could not answer.
-            ConnectionLostError: The session is gone. The gateway has stopped the run, unless it had
-                ended before.
+            ConnectionLostError: The session is gone. The run can be looked for by its id.
         """
         await self._ended.wait()
         end = self._end
@@ -102,7 +102,10 @@ type OnOrphan = Callable[[Orphan], None]
 
 
 async def keep_open(session: TalkSession, orphans: Iterable[Orphan]) -> None:
-    """Keep a voice session until the agent has answered, or the gateway ends it; then close it."""
+    """Keep a voice session until the agent has answered, or the gateway ends it; then close it.
+
+    Cancelled before that, it leaves the agent alone.
+    """
     open_runs = {each.run_id: each for each in orphans if not each.has_ended}
     try:
         async with asyncio.timeout(MAX_KEPT):
@@ -117,7 +120,7 @@ async def keep_open(session: TalkSession, orphans: Iterable[Orphan]) -> None:
     finally:
         for orphan in open_runs.values():
             orphan.lose()
-        await session.close()
+        await session.close(is_left=bool(open_runs))
 
 
 async def _until_answered(session: TalkSession, open_runs: dict[str, Orphan]) -> None:
