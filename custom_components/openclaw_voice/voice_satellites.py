@@ -111,7 +111,11 @@ class VoiceSatellites:
         if satellite_id not in self._satellites and len(self._satellites) >= MAX_SATELLITES:
             raise ProtocolProblem(Reason.TOO_MANY_SESSIONS, "too many satellites")
         device = self._register(satellite_id, config.satellite)
-        satellite = self._note(satellite_id, device, config.satellite.features)
+        features = config.satellite.features
+        if not features and (known := self._satellites.get(satellite_id)) is not None:
+            # It may tell of itself only when it talks, or only in standby.
+            features = known.features
+        satellite = self._note(satellite_id, device, features)
         self._register_entity(satellite)
         self._remove_controls(satellite)
         return satellite

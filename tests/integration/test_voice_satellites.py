@@ -103,10 +103,10 @@ async def test_one_that_connects_becomes_a_device(
 async def test_one_without_a_name_is_no_device(
     home: HomeAssistant, entry: MockConfigEntry, connect: Connect
 ) -> None:
-    """It can be told nothing later: nobody would know which one it was."""
+    """Nobody would know which one to tell something, so it cannot stand by either."""
     before = dr.async_entries_for_config_entry(dr.async_get(home), entry.entry_id)
     async with connect(None) as socket:
-        await socket.told("session.ready")
+        assert (await socket.told("error"))["recoverable"] is False
     assert dr.async_entries_for_config_entry(dr.async_get(home), entry.entry_id) == before
 
 
@@ -177,7 +177,9 @@ async def test_entities_are_added_once_and_for_what_is_offered(
     volume = registry.async_get_or_create(
         "number", DOMAIN, satellite.unique_id(Feature.VOLUME)
     ).entity_id
-    satellites.async_admit(config())
+    assert satellites.async_admit(config()).features == {Feature.VOLUME}
+    assert registry.async_get(volume) is not None
+    satellites.async_admit(config(features=[Feature.MUTE]))
     assert registry.async_get(volume) is None
     end()
     satellites.async_admit(config("hall", features=[Feature.VOLUME]))
