@@ -1,16 +1,22 @@
 """What an agent is told about a realtime session besides what people say."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
-from .assist.context import MAX_MESSAGE, MAX_NAME, build_instructions, one_line
+from .assist.context import MAX_ADDED, MAX_MESSAGE, MAX_NAME, build_instructions, one_line
 from .assist.options import AgentOptions
 from .assist.question import Question
 from .assist.surroundings import async_render_instructions
 from .realtime.backend import Speaker
 from .realtime.session_config import SessionConfig
+
+OPENING_TITLE: Final = (
+    "This conversation was opened at this voice device with the following; the next words are the "
+    "reply to it:"
+)
 
 
 @callback
@@ -18,6 +24,11 @@ def async_told(hass: HomeAssistant, options: AgentOptions, question: Question) -
     """Return what goes with a question that a speech model asks for people: room, person, time."""
     rendered = async_render_instructions(hass, options, question.origin, language=question.language)
     return build_instructions(question, options, now=dt_util.now(), rendered=rendered)
+
+
+def opened_with(text: str) -> str:
+    """Return how the agent is told what Home Assistant has said before the next question."""
+    return f"{OPENING_TITLE}\n{text[:MAX_ADDED]}"
 
 
 def added_by_satellite(config: SessionConfig) -> str | None:

@@ -22,6 +22,7 @@ from .realtime.session_config import SessionConfig, SessionMode
 from .satellite_settings import SatelliteSettings, async_satellite_settings
 from .voice_agent import async_choose_agent, async_home_of, nobody
 from .voice_backends import VoiceBackends, Wish
+from .voice_context import opened_with
 from .voice_satellites import VoiceSatellite
 from .websocket_api import async_register_commands
 
@@ -97,6 +98,7 @@ class VoiceSessions:
 
         It matters for `OPENING_LIMIT`.
         """
+        text = opened_with(text)
         session = self.hub.session_of(satellite_id)
         if session is not None and not session.is_standby:
             session.note(text)

@@ -171,7 +171,7 @@ async def test_what_a_satellite_has_said_before(
             await caller.speak()
             await caller.told("turn.ended")
             await caller.socket.send_json({"type": "playback.done"})
-    assert "the cake is done" in asked(gateway, 0)
+    assert "reply to it:\nYou said: the cake is done." in asked(gateway, 0)
     assert "something else" not in asked(gateway, 0)
     assert "it burns" in asked(gateway, 1)
     assert "You said" not in asked(gateway, 2)
