@@ -32,7 +32,12 @@ from .realtime.hub import HubEvent
 from .realtime.pipelines import async_choose_pipeline
 from .realtime.session import RealtimeSession
 from .realtime.session_state import SessionState
-from .satellite_settings import FINISHED_SPEAKING, PIPELINE, async_select_id
+from .satellite_settings import (
+    FINISHED_SPEAKING,
+    PIPELINE,
+    async_satellite_settings,
+    async_select_id,
+)
 from .voice_satellites import VoiceSatellite
 from .voice_sessions import async_voice_sessions
 
@@ -154,8 +159,11 @@ class RealtimeSatellite(VoiceSatelliteEntity, AssistSatelliteEntity):
         """Say something, and have the satellite listen: for the agent, or for whoever asks."""
         session = await self._async_say(start_announcement)
         if self._ask_question_future is not None:
+            silence = async_satellite_settings(self.hass, self._satellite).silence
             try:
-                await self.async_accept_pipeline_from_satellite(session.hear_answer())
+                await self.async_accept_pipeline_from_satellite(
+                    session.hear_answer(silence=silence)
+                )
             finally:
                 # An engine may have failed, or have heard enough.
                 session.stop_listening()

@@ -26,6 +26,7 @@ from custom_components.openclaw_voice.realtime.backend import (
     TurnEnded,
     TurnStarted,
 )
+from custom_components.openclaw_voice.realtime.session import RealtimeSession
 from custom_components.openclaw_voice.voice_sessions import async_voice_sessions
 from tests.fakes.gateway import ScriptedGateway
 from tests.realtime.scripted import ScriptedBackend
@@ -323,6 +324,28 @@ async def test_it_asks_a_question(room: Room) -> None:
     assert answer == {"id": "yes", "sentence": "Yes, please.", "slots": {}}
     (heard,) = room.ear.heard
     assert 31_000 < len(heard) <= 32_000
+
+
+async def test_people_have_as_much_time_to_answer_as_was_chosen(room: Room) -> None:
+    """By the select of the satellite."""
+    async with room.satellite(turnDetection={"mode": "manual"}) as socket:
+        selects = [
+            each.entity_id
+            for each in er.async_get(room.hass).entities.values()
+            if each.unique_id.endswith(f"{KITCHEN}-vad_sensitivity")
+        ]
+        await room.hass.services.async_call(
+            "select", "select_option", {"entity_id": selects, "option": "relaxed"}, blocking=True
+        )
+        hear = RealtimeSession.hear_answer
+        with patch.object(RealtimeSession, "hear_answer", autospec=True) as listened:
+            listened.side_effect = hear
+            action = room.begin("ask_question", question="Well?", preannounce=False)
+            await socket.told("listen")
+            await socket.speak(bytes(RATE * 2))
+            await socket.send("audio.commit")
+            await action
+    assert listened.call_args.kwargs == {"silence": 1.25}
 
 
 async def test_an_engine_that_fails_hears_no_longer(room: Room) -> None:
