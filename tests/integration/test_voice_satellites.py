@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any, Final
+from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import (
@@ -15,18 +16,21 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.openclaw_voice.const import DOMAIN
+from custom_components.openclaw_voice.realtime.backend import BackendInfo
 from custom_components.openclaw_voice.realtime.protocol import ProtocolProblem, Reason
 from custom_components.openclaw_voice.realtime.session_config import (
     Feature,
     SatelliteInfo,
     SessionConfig,
 )
+from custom_components.openclaw_voice.voice_backends import VoiceBackends
 from custom_components.openclaw_voice.voice_satellites import (
     MAX_SATELLITES,
     VoiceSatellite,
     VoiceSatellites,
 )
 from tests.fakes.gateway import ScriptedGateway
+from tests.realtime.scripted import ScriptedBackend
 
 from .support import add_entry
 from .voice_satellite import KITCHEN, Connect, until_state
@@ -103,10 +107,16 @@ async def test_one_that_connects_becomes_a_device(
 async def test_one_without_a_name_is_no_device(
     home: HomeAssistant, entry: MockConfigEntry, connect: Connect
 ) -> None:
-    """Nobody would know which one to tell something, so it cannot stand by either."""
+    """It may talk, and nobody can tell it anything later."""
+    backend = ScriptedBackend()
+
+    async def start(_: object) -> tuple[ScriptedBackend, BackendInfo]:
+        return backend, await backend.start()
+
     before = dr.async_entries_for_config_entry(dr.async_get(home), entry.entry_id)
-    async with connect(None) as socket:
-        assert (await socket.told("error"))["recoverable"] is False
+    with patch.object(VoiceBackends, "async_start", start):
+        async with connect(None, mode="conversation") as socket:
+            await socket.told("session.ready")
     assert dr.async_entries_for_config_entry(dr.async_get(home), entry.entry_id) == before
 
 
