@@ -91,6 +91,20 @@ class World:
         named = replace(info, agent_id="main", agent_name="Main")
         return Prepared(info=named, start_backend=start)
 
+    async def address(self) -> str:
+        """Return where the endpoint is, for clients of other makes."""
+        return str((await self._client()).make_url(URL))
+
+    async def ready(self) -> RealtimeSession:
+        """Wait for a session that has begun, and return it."""
+        async with asyncio.timeout(LIMIT):
+            while not any(each.backend_info for each in self.hub.sessions):
+                changed = asyncio.Event()
+                unsubscribe = self.hub.subscribe(lambda _, changed=changed: changed.set())
+                await changed.wait()
+                unsubscribe()
+        return self.hub.sessions[0]
+
     async def nothing_left(self) -> None:
         """Wait until no session, socket, task or backend is left."""
         async with asyncio.timeout(LIMIT):

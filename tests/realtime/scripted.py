@@ -39,6 +39,7 @@ class ScriptedBackend:
         self.starts_when.set()
         self.is_closed = asyncio.Event()
         self.close_error: Exception | None = None
+        self._news = asyncio.Event()
         self._events: asyncio.Queue[BackendEvent | BackendError | None] = asyncio.Queue()
 
     def tell(self, *events: BackendEvent | BackendError | None) -> None:
@@ -63,6 +64,14 @@ class ScriptedBackend:
     def append_audio(self, pcm: bytes) -> None:
         """Keep what was heard."""
         self.heard += pcm
+        self._news.set()
+
+    async def until_heard(self, pcm: bytes) -> None:
+        """Wait until something was heard."""
+        async with asyncio.timeout(WAIT_LIMIT):
+            while pcm not in self.heard:
+                self._news.clear()
+                await self._news.wait()
 
     def commit(self) -> None:
         """Write it down."""
