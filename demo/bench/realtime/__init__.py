@@ -19,12 +19,14 @@ assist_first_audio_s  On Home Assistant's own speech engines: from the last soun
               the first one of the answer. The engines and the agent need no time; the half second of
               silence that ends a question, and up to 60 ms until the next message, are in it.
 cpu_percent_16  Of one core, by Home Assistant's process, for 16 satellites whose microphones are open
-              and hear silence; less what it needs without them.
-late_frames_16  Pieces of sound that are more than 20 ms late in Home Assistant's process, while 16
-              satellites talk at once and are answered: up from the end of the piece in our hands to the
-              gateway's socket, down from when it was due to the satellite's socket.
-memory_mb_per_session  What Home Assistant's process grows by, for each of 16 satellites that talk, after
-              16 others have come and gone.
+              and hear silence; less what it needs without them. The table has the pipe's process, too.
+late_frames_16  Pieces of sound that are more than 20 ms late in Home Assistant's process: up, of 16 open
+              microphones, from the end of the piece in our hands to the gateway's socket; down, while the
+              16 talk and are answered, from when it was due to the satellite's socket. What the
+              microphones send meanwhile is not counted: it goes as fast as the gateway answers.
+memory_mb_per_session  What Home Assistant's process grows by, for each of 16 satellites, garbage not
+              counted: with open microphones, and after they have talked; the median of both. A first
+              one has come and gone before.
 ratio_to_pipe  Time from satellite to provider and back, ours to the pipe's: the sum of both medians.
 
 These are measurements and no tests: a missed aim is printed, and is no failure. Another program that

@@ -39,6 +39,9 @@ class Load:
 
     idle_percent: float
     busy_percent: float
+    pipe_percent: float
+    """What as many microphones cost the bare pipe's process."""
+
     up: Sequence[float]
     """How late each piece of the microphones' sound was."""
 
@@ -116,6 +119,7 @@ def table(figures: RealtimeFigures) -> str:
         ("  without them", f"{load.idle_percent:.1f} %", "of one core"),
         ("  open microphones add", f"{load.cpu_percent:.1f} %",
          _aim(load.cpu_percent, CPU_AIM_PERCENT, "%")),
+        ("    of the bare pipe's process", f"{load.pipe_percent:.1f} %", ""),
         ("  late pieces of sound", f"{load.late_frames}", _aim(load.late_frames, 0, "")),
         (f"    of {len(load.up)} up, the latest", f"{max(load.up) * 1000:.1f} ms", ""),
         (f"    of {len(load.down)} down, the latest", f"{max(load.down) * 1000:.1f} ms", ""),

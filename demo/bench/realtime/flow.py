@@ -24,9 +24,6 @@ MARK_FREQUENCY: Final = 1_000
 MARK_FOUND: Final = 150
 """From here on a sample is taken for one of a mark."""
 
-MARK_REACH: Final = 0.15
-"""Seconds within which what is found is one mark; they are sent further apart."""
-
 type JsonObject = dict[str, Any]
 
 
@@ -87,17 +84,16 @@ def marked(rate: int, seconds: float, *, mark_at: float | None) -> bytes:
 
 
 def marks_at(pieces: Iterable[Piece]) -> list[float]:
-    """Return when each mark had come as a whole."""
+    """Return when each mark had come as a whole; between two of them a piece is silent."""
     found: list[float] = []
-    begun = -math.inf
+    is_begun = False
     for piece in pieces:
-        if max(map(abs, array("h", piece.pcm)), default=0) < MARK_FOUND:
-            continue
-        if piece.at - begun < MARK_REACH:
+        is_loud = max(map(abs, array("h", piece.pcm)), default=0) >= MARK_FOUND
+        if is_loud and is_begun:
             found[-1] = piece.at
-        else:
-            begun = piece.at
+        elif is_loud:
             found.append(piece.at)
+        is_begun = is_loud
     return found
 
 

@@ -18,6 +18,9 @@ from .flow import WIDTH, Piece, marked
 CHUNK: Final = 0.06
 """Seconds of sound in one message."""
 
+PIPE_RATE: Final = 24_000
+"""Samples a second at the pipe, which resamples nothing."""
+
 WAIT_LIMIT: Final = 30.0
 
 type JsonObject = dict[str, Any]

@@ -16,19 +16,19 @@ from ...stage import (
     step,
     stop,
 )
+from ...voice.provider_session import SpeechModel
 from ...voice.realtime_provider import RealtimeProvider
 from ...voice.speech_model import INSTANT_WORDS, Say
 from ..homes import add_component
 from .assist import measure_assist
 from .figures import RealtimeFigures
-from .line import PIPE, Line, opened, satellite
+from .line import PIPE, PIPE_RATE, Line, opened, satellite
 from .load import measure_load
 from .pipe import running_pipe
 from .sound import ANSWER, Taps, measure_cancels, measure_starts, measure_ways
 from .tap import Tap
 
 RATE: Final = 16_000
-PIPE_RATE: Final = 24_000
 
 
 async def measure_realtime(folder: Path) -> RealtimeFigures:
@@ -66,11 +66,15 @@ async def measure_realtime(folder: Path) -> RealtimeFigures:
             pipe_url = await stack.enter_async_context(
                 running_pipe(folder / "pipe", f"ws://127.0.0.1:{taps.pipe.port}", gateway.token)
             )
-        return await _measure(home, taps, pipe_url, gateway.version)
+        return await _measure(home, taps, provider.model, pipe_url, gateway.version)
 
 
 async def _measure(
-    home: HomeAssistantProcess, taps: Taps, pipe_url: str, gateway_version: str
+    home: HomeAssistantProcess,
+    taps: Taps,
+    model: SpeechModel,
+    pipe_url: str,
+    gateway_version: str,
 ) -> RealtimeFigures:
     # Nobody reads this connection, so it does not last: only its token is used.
     async with home.connect() as client:
@@ -99,7 +103,7 @@ async def _measure(
             first_audio = await measure_assist(client)
     with step("Opening sixteen microphones"):
         async with home.connect() as client:
-            load = await measure_load(client)
+            load = await measure_load(client, model, pipe_url)
     return RealtimeFigures(
         gateway_version=gateway_version,
         home_assistant_version=version,

@@ -2,8 +2,8 @@
 
 Binary messages are sound, `TALK_RATE` samples a second, in both directions; it is neither resampled
 nor paced. `{"type": "ready"}` says that the gateway listens, `{"type": "cancel"}` stops an answer,
-`{"type": "clear"}` says that it was. Run as a program, so that it has a process of its own as Home
-Assistant has.
+`{"type": "clear"}` says that it was, `{"type": "usage"}` is answered with what the process has used.
+Run as a program, so that it has a process of its own as Home Assistant has.
 """
 
 import asyncio
@@ -129,6 +129,10 @@ async def _pass_up(
     start = time.monotonic()
     async for message in client:
         params: JsonObject = {"sessionId": session_id}
+        if message.type is WSMsgType.TEXT and "usage" in message.data:
+            usage = {"cpu": time.process_time(), "at": time.perf_counter()}
+            await client.send_str(json.dumps({"type": "usage"} | usage))
+            continue
         if message.type is WSMsgType.BINARY:
             method = "talk.session.appendAudio"
             params["audioBase64"] = b64encode(message.data).decode()

@@ -7,6 +7,7 @@ from demo.bench.realtime.figures import Load, RealtimeFigures, Way, table
 LOAD = Load(
     idle_percent=1.5,
     busy_percent=9.75,
+    pipe_percent=6.0,
     up=[0.001, 0.0199],
     down=[0.002, 0.003],
     memory_mb=[0.5, 0.7],

@@ -51,9 +51,9 @@ def test_a_mark_has_come_with_its_last_piece() -> None:
     quiet, loud = bytes(320), marked(RATE, 0.01, mark_at=0.0)
     pieces = [
         Piece(at=at, pcm=pcm)
-        for at, pcm in ((1.0, quiet), (2.0, loud), (2.06, loud), (2.12, quiet), (2.3, loud))
+        for at, pcm in ((1.0, quiet), (2.0, loud), (2.06, loud), (2.07, quiet), (2.08, loud))
     ]
-    assert marks_at(pieces) == [2.06, 2.3]
+    assert marks_at(pieces) == [2.06, 2.08]
     assert marks_at(pieces[:1]) == []
 
 
