@@ -161,6 +161,7 @@ class VoiceBackends:
                 request,
                 voice=config.voice or self._options.realtime_voice,
                 model=config.model or self._options.realtime_model,
+                asks_agent=config.has_tools,
                 context_now=lambda: self._told(question),
             ),
             on_orphan=self._on_orphan,
@@ -191,7 +192,7 @@ class VoiceBackends:
         config, is_gateway = self._wish.config, name is BackendName.GATEWAY
         notes = {
             NOTE_NO_CLIENT_TOOLS: bool(config.tools),
-            NOTE_TOOLS: not config.has_tools,
+            NOTE_TOOLS: not (config.has_tools or is_gateway),
             NOTE_LANGUAGE: not is_gateway and not self._is_understood(config.language),
             NOTE_AGENT_ONLY: is_gateway and bool(config.instructions or config.history),
         }

@@ -118,6 +118,15 @@ async def test_a_language_the_engines_do_not_hear(
         assert caller.ready["notes"] == ([] if is_heard else ["language_unavailable"])
 
 
+async def test_a_pipeline_has_nobody_but_the_agent(
+    realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth
+) -> None:
+    """A satellite that wants nothing but talk is told."""
+    await realtime.add(gateway)
+    async with realtime.session(backend="assist", brainAgent="none") as caller:
+        assert caller.ready["notes"] == ["agent_tools_enabled"]
+
+
 @pytest.mark.parametrize("language", [None, "fr"])
 async def test_the_language_of_a_session(
     realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth, language: str | None

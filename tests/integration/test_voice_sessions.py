@@ -10,6 +10,7 @@ import pytest
 from custom_components.openclaw_voice import voice_sessions
 from custom_components.openclaw_voice.outbox.delivery import async_delivery
 from custom_components.openclaw_voice.outbox.replies import Expected
+from custom_components.openclaw_voice.realtime.consults import NOT_WANTED
 from demo.voice.speech_model import Consult
 from tests.fakes.small_gateway import SmallGateway
 
@@ -152,8 +153,23 @@ async def test_a_satellite_asks_for_what_cannot_be(
     """It is told, and talks all the same."""
     await realtime.add(gateway, "main")
     tools = [{"name": "set_led", "description": "Sets the light."}]
-    async with realtime.session(tools=tools, brainAgent="none") as caller:
-        assert caller.ready["notes"] == ["client_tools_unavailable", "agent_tools_enabled"]
+    async with realtime.session(tools=tools) as caller:
+        assert caller.ready["notes"] == ["client_tools_unavailable"]
+
+
+async def test_a_satellite_wants_nothing_but_talk(
+    realtime: RealtimeHome, gateway: SmallGateway
+) -> None:
+    """The agent is not asked, and the speech model is told."""
+    await realtime.add(gateway, "main")
+    gateway.talk.brain.mind.expect(QUESTION)
+    async with realtime.session(brainAgent="none") as caller:
+        assert caller.ready["notes"] == []
+        await caller.speak()
+        await caller.told("tool.progress", summary="openclaw_agent_consult failed.")
+        await caller.told("turn.ended")
+    assert not gateway.received("talk.client.toolCall")
+    assert [result for _, result in gateway.talk.line.results] == [NOT_WANTED]
 
 
 async def test_what_a_satellite_has_said_before(

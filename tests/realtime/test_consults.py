@@ -30,6 +30,7 @@ from custom_components.openclaw_voice.realtime.backend import (
 from custom_components.openclaw_voice.realtime.consults import (
     FAILED,
     NO_ANSWER,
+    NOT_WANTED,
     NOTHING,
     STOPPED,
     TOO_LATE,
@@ -511,3 +512,18 @@ async def test_without_a_context(talk: Talk, gateway: SmallGateway) -> None:
     await talker.end()
 
     assert "context" not in gateway.received("talk.client.toolCall")[0].params["args"]
+
+
+@pytest.mark.parametrize("tool", [CONSULT_TOOL, CONTROL_TOOL])
+async def test_nothing_but_talk(talk: Talk, gateway: SmallGateway, tool: str) -> None:
+    """The agent is neither asked nor told anything."""
+    talker = Talker(talk, replace(REQUEST, asks_agent=False))
+    await talker.begin()
+    line = gateway.talk.line
+    line._spawn(line._call(tool, {"question": "Who are you?", "text": "Stop."}))
+    await gateway.wait_for_request("talk.session.submitToolResult")
+
+    assert results(gateway) == [NOT_WANTED]
+    assert gateway.received("talk.client.toolCall") == []
+    assert gateway.received("talk.session.steer") == []
+    await talker.end()

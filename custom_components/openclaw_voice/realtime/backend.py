@@ -63,6 +63,9 @@ class BackendRequest:
     context_now: Callable[[], str] | None = None
     """The same as it is at a question, instead of `context`: it tells the time."""
 
+    asks_agent: bool = True
+    """The speech model may ask the agent; without it, it does no more than talk."""
+
     cancels_echo: bool = False
     """The satellite does not hear its own loudspeaker: it may be interrupted by speech."""
 

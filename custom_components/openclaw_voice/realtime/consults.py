@@ -34,6 +34,7 @@ ASKING_LIMIT: Final = 2.0
 WORKING: Final[JsonObject] = {"status": "working"}
 """What a model is told at once that did not ask by itself."""
 
+NOT_WANTED: Final[JsonObject] = {"error": "Only talk here: the agent is not to be asked."}
 NO_ANSWER: Final[JsonObject] = {"error": "The agent could not be asked."}
 FAILED: Final[JsonObject] = {"error": "The agent could not answer."}
 TOO_LATE: Final[JsonObject] = {"error": "The agent did not answer in time."}
@@ -126,8 +127,10 @@ class Consults:
         *,
         context: Context,
         language: str | None,
+        asks_agent: bool = True,
     ) -> None:
         """`context` is shared by the sessions that follow each other."""
+        self._asks_agent = asks_agent
         self._session = session
         self._turns = turns
         self._speaker = speaker
@@ -151,16 +154,8 @@ class Consults:
 
     async def control(self, call: TalkToolCall) -> None:
         """Let the model ask what the agent does, or change it."""
-        mode = as_text(call.arguments.get("mode"))
-        text = as_text(call.arguments.get("text")) or self._turns.last_words
-        try:
-            told = await self._session.steer(text, steer_mode(mode))
-        except GatewayError as err:
-            _LOGGER.debug("The agent was not told: %s", err.category)
-            result, is_spoken = NO_ANSWER, True
-        else:
-            result, is_spoken = told.result, told.result.get("suppress") is not True
-        await self._submit(call, result, is_spoken=is_spoken)
+        told = (NOT_WANTED, True) if not self._asks_agent else await self._control(call)
+        await self._submit(call, told[0], is_spoken=told[1])
 
     async def consult(self, call: TalkToolCall) -> None:
         """Ask the agent, and give the model what it has said."""
@@ -225,6 +220,17 @@ class Consults:
             for each in late:
                 each.cancel()
 
+    async def _control(self, call: TalkToolCall) -> tuple[JsonObject, bool]:
+        """Return what the model is told about the agent, and whether it is to say so."""
+        mode = as_text(call.arguments.get("mode"))
+        text = as_text(call.arguments.get("text")) or self._turns.last_words
+        try:
+            told = await self._session.steer(text, steer_mode(mode))
+        except GatewayError as err:
+            _LOGGER.debug("The agent was not told: %s", err.category)
+            return NO_ANSWER, True
+        return told.result, told.result.get("suppress") is not True
+
     async def _answer(self, call: TalkToolCall, consult: _Consult) -> None:
         try:
             outcome = await self._ask(call, consult)
@@ -246,6 +252,8 @@ class Consults:
     async def _ask(self, call: TalkToolCall, consult: _Consult) -> _Outcome:
         if call.is_forced:
             await self._session.submit_result(call.call_id, WORKING, will_continue=True)
+        if not self._asks_agent:
+            return _Outcome(result=NOT_WANTED)
         if not consult.question:
             return _Outcome(result=NO_ANSWER)
         arguments = call.arguments

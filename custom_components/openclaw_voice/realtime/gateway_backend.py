@@ -223,6 +223,7 @@ class GatewayBackend:
             self._emit,
             context=self._context,
             language=self._request.language,
+            asks_agent=self._request.asks_agent,
         )
         link = TalkLink(
             session, consults, turns=self._turns, speaker=self._speaker, emit=self._emit
