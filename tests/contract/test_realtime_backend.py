@@ -213,7 +213,7 @@ async def test_an_answer_is_cut_off_by_speech(talker: Talker, server: Server) ->
 
     await until_answered(talker, server, "Stop.")
 
-    assert talker.of(OutputCleared)[0].reason == "barge-in"
+    assert talker.of(OutputCleared)[0].reason == "turn_detected"
     assert [each.interrupts for each in talker.of(TurnStarted)] == [False, True]
     assert STORY not in talker.said(Speaker.ASSISTANT)
 

@@ -286,7 +286,7 @@ async def test_an_answer_is_cut_off_by_speech(listener: Talker, gateway: SmallGa
     await listener.told(TurnEnded)
 
     cleared = await listener.told(OutputCleared)
-    assert cleared.reason == "barge-in"
+    assert cleared.reason == "turn_detected"
     first, second = listener.of(TurnStarted)
     assert (first.interrupts, second.interrupts) == (False, True)
     at = [listener.events.index(each) for each in (cleared, second)]

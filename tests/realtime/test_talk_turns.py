@@ -179,7 +179,9 @@ def test_speech_over_an_answer(reader: Reader) -> None:
     reader.read(TalkTurn(turn_id="t1"), user("One."), response(), audio())
     reader.is_playing = True
 
-    assert reader.read(TalkClear(reason=BARGE_IN, turn_id="t1")) == [OutputCleared(reason=BARGE_IN)]
+    assert reader.read(TalkClear(reason=BARGE_IN, turn_id="t1")) == [
+        OutputCleared(reason="turn_detected")
+    ]
     reader.is_playing = False
     assert reader.read(done("cancelled")) == []
     begun = reader.read(TalkTurn(turn_id="t2"))
@@ -197,7 +199,7 @@ def test_speech_over_an_answer_that_is_complete(reader: Reader) -> None:
     told = reader.read(TalkClear(reason=BARGE_IN, turn_id="t2"))
 
     assert told == [
-        OutputCleared(reason=BARGE_IN),
+        OutputCleared(reason="turn_detected"),
         TurnStarted(turn_id="turn-2", interrupts=True),
     ]
 

@@ -40,6 +40,9 @@ from .backend import (
 CANCELLED: Final = "cancelled"
 """Why a response has ended that was cut off: the gateway's word."""
 
+TURN_DETECTED: Final = "turn_detected"
+"""Why it is cut off when somebody speaks: what satellites are told by every backend."""
+
 CONNECT_PHASE: Final = "connect"
 STREAM_PHASE: Final = "stream"
 
@@ -199,7 +202,8 @@ class TalkTurns:
         is_playing = self._is_playing()
         if is_playing:
             self._has_sound = False
-            yield OutputCleared(reason=item.reason or CANCELLED)
+            reason = TURN_DETECTED if item.reason == BARGE_IN else item.reason
+            yield OutputCleared(reason=reason or CANCELLED)
         if item.reason == CONTINUITY_RESET:
             yield from self.fail("provider_unavailable")
         elif item.reason == BARGE_IN:
