@@ -216,6 +216,24 @@ async def test_a_satellite_that_answers_no_ping_has_left(world: World) -> None:
             await reading
 
 
+async def test_a_satellite_that_answers_pings_stays(world: World) -> None:
+    """And its own are answered."""
+    with patch.object(endpoint, "PING_INTERVAL", 0.2):
+        async with world.connected(autoping=False) as socket:
+            await configure(socket)
+            assert (await told(socket))["type"] == "session.ready"
+            for _ in range(3):
+                ping = await socket.receive(LIMIT)
+                assert ping.type is WSMsgType.PING
+                await socket.pong(ping.data)
+            await socket.ping(b"there?")
+            async with asyncio.timeout(LIMIT):
+                while (message := await socket.receive()).type is not WSMsgType.PONG:
+                    assert message.type is WSMsgType.PING
+            assert message.data == b"there?"
+            assert world.hub.sessions
+
+
 async def test_a_satellite_that_says_nothing_is_sent_away(world: World) -> None:
     """After a while, with a reason."""
     silent = partial(RealtimeSession, limits=SessionLimits(silence=0.02))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 import logging
 from typing import Final
@@ -35,6 +36,7 @@ from .session import RealtimeSession, SessionHooks
 from .session_backend import StartBackend
 from .session_config import SessionConfig, Transport
 from .socket_channel import SocketChannel
+from .socket_pings import SocketPings
 from .speech_detector import speech_detector
 from .standby_backend import start_standby
 
@@ -118,13 +120,14 @@ class SatelliteSocket:
         self._hub = hub
         self._prepare = prepare
         self._socket = web.WebSocketResponse(
-            heartbeat=PING_INTERVAL,
+            autoping=False,
             compress=False,
             # What is a little too large is refused with a reason.
             max_msg_size=2 * MAX_MESSAGE,
             timeout=_CLOSE_LIMIT,
         )
         self._channel = SocketChannel(self._socket, self._on_slow)
+        self._pings = SocketPings(self._socket, self._hang_up, interval=PING_INTERVAL)
         self._session: RealtimeSession | None = None
         self._reason: Reason | None = None
         self._problems = 0
@@ -135,9 +138,11 @@ class SatelliteSocket:
         """Read until the socket is closed."""
         await self._socket.prepare(self._request)
         writer = self._hass.async_create_background_task(self._channel.run(), "realtime writer")
+        pings = self._hass.async_create_background_task(self._pings.run(), "realtime pings")
         try:
             await self._meet()
         finally:
+            pings.cancel()
             self._channel.close(self._reason or Reason.DISCONNECTED)
             await self._say_goodbye(writer)
         return self._socket
@@ -146,7 +151,7 @@ class SatelliteSocket:
         """Let the rest be written, and wait for the satellite's goodbye, within limits."""
         try:
             async with asyncio.timeout(_CLOSE_LIMIT * 2):
-                # Somebody has to read while a socket is being closed, or its heartbeat goes on.
+                # Somebody has to read while a socket is being closed.
                 while not self._socket.closed:
                     await self._socket.receive()
                 await asyncio.wait({writer})
@@ -272,6 +277,12 @@ class SatelliteSocket:
         """
         while True:
             message = await self._socket.receive()
+            self._pings.seen()
+            if message.type is WSMsgType.PONG:
+                continue
+            if message.type is WSMsgType.PING:
+                await self._pong(message.data)
+                continue
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return None
             try:
@@ -309,8 +320,17 @@ class SatelliteSocket:
         if self._session is not None:
             self._session.end(Reason.SLOW_CONSUMER)
         self._reason = self._reason or Reason.SLOW_CONSUMER
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Cut the connection, at once."""
         if self._request.transport is not None:
             self._request.transport.abort()
+
+    async def _pong(self, data: bytes) -> None:
+        """Answer a ping; whoever reads sees when the connection is lost."""
+        with suppress(ConnectionError):
+            await self._socket.pong(data)
 
 
 def _has_failed(request: web.Request) -> bool:
