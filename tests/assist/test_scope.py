@@ -11,6 +11,7 @@ from custom_components.openclaw_voice.assist.scope import (
     SHARED_VALUE,
     is_spoken,
     kinds_of,
+    named_conversation,
     session_scope,
 )
 from custom_components.openclaw_voice.assist.session_key import SessionKind, SessionScope
@@ -121,3 +122,14 @@ def test_no_turn_belongs_to_another_kind_of_session(kind: SessionKind, origin: O
     """What an action may name is what turns have."""
     question = Question(text="Hello", language="en", origin=origin)
     assert session_scope(question, AgentOptions(scope=kind)).kind in kinds_of(kind)
+
+
+@pytest.mark.parametrize("kind", SessionKind)
+@given(name=st.text(min_size=1).filter(str.strip))
+def test_a_conversation_may_name_its_session(kind: SessionKind, name: str) -> None:
+    """As a question may; then nothing else matters."""
+    origin = Origin(satellite_id=SATELLITE, person=PERSON, area=AREA)
+    conversation_id = named_conversation(name)
+    question = Question(text="Hello", language="en", conversation_id=conversation_id, origin=origin)
+    scope = session_scope(question, AgentOptions(scope=kind))
+    assert scope == SessionScope(kind=SessionKind.SHARED, value=name.strip())
