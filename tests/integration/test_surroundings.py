@@ -181,6 +181,16 @@ async def test_a_program_or_a_user_without_a_name_is_nobody(home: Home) -> None:
         assert (await home.origin(user=user.id)).person is None
 
 
+async def test_the_user_of_a_satellite_is_a_person_or_nobody(home: Home) -> None:
+    """Satellites may have a user of their own."""
+    satellites = await home.hass.auth.async_create_user("Satellites")
+    assert (await home.origin(PUCK, user=satellites.id)).person is None
+    state = {"friendly_name": "Anna", "user_id": satellites.id}
+    home.hass.states.async_set("person.a", "home", state)
+    asked = await home.origin(PUCK, user=satellites.id)
+    assert asked.person == Person(id=satellites.id, name="Anna")
+
+
 async def test_an_action_may_name_where_and_who(home: Home) -> None:
     """The area goes before that of the satellite; the person is the one their user is."""
     kitchen, hall = home.areas.async_create("Kitchen"), home.areas.async_create("Hall")

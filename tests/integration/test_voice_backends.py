@@ -156,7 +156,7 @@ async def test_a_conversation_by_name(
 async def test_what_the_agent_is_told_through_a_pipeline(
     realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth
 ) -> None:
-    """Satellite and person once, as in other pipelines, and what the satellite adds."""
+    """Where it is once, as in other pipelines, and what the satellite adds; its user is no person."""
     await realtime.add(gateway)
     realtime.sessions.async_note_opening("kitchen-1", "You said: the cake is done.")
     async with realtime.session(
@@ -167,8 +167,9 @@ async def test_what_the_agent_is_told_through_a_pipeline(
         await caller.told("audio.done")
     (asked,) = gateway.received("agent")
     told = asked.params["extraSystemPrompt"]
-    for part in ("- Satellite: Kitchen satellite", "- Person: Mock User", "Whisper.", "the cake"):
+    for part in ("- Satellite: Kitchen satellite", "Whisper.", "the cake"):
         assert told.count(part) == 1
+    assert "- Person:" not in told
 
 
 async def test_an_answer_that_comes_when_the_satellite_has_left(

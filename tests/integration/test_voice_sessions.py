@@ -49,6 +49,9 @@ async def test_a_satellite_talks_with_the_agent(
 ) -> None:
     """By way of the speech model, which knows neither room nor person: the agent does."""
     ar.async_get(realtime.hass).async_create("Kitchen")
+    token = realtime.hass.auth.async_validate_access_token(realtime.token)
+    assert token is not None
+    realtime.hass.states.async_set("person.anna", "home", {"user_id": token.user.id})
     await realtime.add(gateway, "main")
     gateway.talk.brain.mind.expect(QUESTION)
     device = {"location": "by the window", "timezone": "Europe/Berlin"}
@@ -71,7 +74,7 @@ async def test_a_satellite_talks_with_the_agent(
         "- Room: Kitchen",
         "- Satellite: Kitchen satellite",
         "- Device: Box 3",
-        "- Person: Mock User",
+        "- Person: anna",
         "- Speaker: Grandma",
         "- Location: by the window",
         "- Time zone: Europe/Berlin",

@@ -33,10 +33,12 @@ async def async_origin(
         hass: Home Assistant.
         satellite_id: Entity id of an Assist satellite.
         device_id: A device; without a satellite, its only satellite is meant.
-        user_id: The user of Home Assistant who asks.
+        user_id: The user of Home Assistant who asks. A satellite may have one of its own, who is
+            nobody; so only a person of Home Assistant counts there.
     """
     origin = async_place(hass, satellite_id=satellite_id, device_id=device_id)
-    person = await _async_person(hass, user_id) if user_id else None
+    needs_person = satellite_id is not None
+    person = await _async_person(hass, user_id, needs_person) if user_id else None
     return replace(origin, person=person)
 
 
@@ -171,7 +173,7 @@ def _satellite_name(
     return state.name if state else None
 
 
-async def _async_person(hass: HomeAssistant, user_id: str) -> Person | None:
+async def _async_person(hass: HomeAssistant, user_id: str, needs_person: bool) -> Person | None:
     """Return who a user is: by the name of their person, else by their own; programs are nobody."""
     user = await hass.auth.async_get_user(user_id)
     if user is None or user.system_generated:
@@ -179,4 +181,4 @@ async def _async_person(hass: HomeAssistant, user_id: str) -> Person | None:
     for state in hass.states.async_all(_PERSON_DOMAIN):
         if state.attributes.get(_USER_ID) == user_id:
             return Person(id=user_id, name=state.name)
-    return Person(id=user_id, name=user.name) if user.name else None
+    return Person(id=user_id, name=user.name) if user.name and not needs_person else None
