@@ -38,12 +38,12 @@ class WatchedHub(Hub[RealtimeSession]):
     @property
     def is_used(self) -> bool:
         """Whether there are sockets."""
-        return self._sockets > 0
+        return self._sockets > 0 or self._strangers > 0
 
     @override
-    def close_socket(self) -> None:
+    def close_socket(self, *, is_stranger: bool = False) -> None:
         """Tell of it."""
-        super().close_socket()
+        super().close_socket(is_stranger=is_stranger)
         self.left.set()
 
 

@@ -218,6 +218,20 @@ async def test_there_may_be_too_many_sockets(world: World) -> None:
     assert refused.value.status == 503
 
 
+async def test_strangers_shut_nobody_out(world: World) -> None:
+    """Whoever says who they are is let in, and is no stranger any more."""
+    with patch("custom_components.openclaw_voice.realtime.hub.MAX_STRANGERS", 1):
+        async with world.connected(bearer="") as stranger:
+            with pytest.raises(WSServerHandshakeError):
+                async with world.connected(bearer=""):
+                    pass
+            async with world.session():
+                await configure(stranger, apiKey=world.token)
+                assert (await told(stranger))["type"] == "session.ready"
+                async with world.connected(bearer=""):
+                    assert len(world.hub.sessions) == 2
+
+
 @pytest.mark.parametrize(
     ("reason", "code"), [(Reason.NO_AGENT, 1008), (Reason.AGENT_UNREACHABLE, 1008)]
 )

@@ -9,6 +9,7 @@ from custom_components.openclaw_voice.realtime import hub as hub_module
 from custom_components.openclaw_voice.realtime.hub import (
     MAX_CLIENTS,
     MAX_SOCKETS,
+    MAX_STRANGERS,
     Hub,
     HubEvent,
     HubEventKind,
@@ -121,6 +122,19 @@ def test_there_are_never_too_many_sockets(hub: Hub[FakeSession]) -> None:
         hub.open_socket()
     hub.close_socket()
     hub.open_socket()
+
+
+def test_strangers_shut_nobody_out(hub: Hub[FakeSession]) -> None:
+    """There are only so many of them; one who has said who they are is none."""
+    for _ in range(MAX_STRANGERS):
+        hub.open_socket(is_stranger=True)
+    with pytest.raises(TooManyError):
+        hub.open_socket(is_stranger=True)
+    hub.open_socket()
+    hub.meet()
+    hub.open_socket(is_stranger=True)
+    hub.close_socket(is_stranger=True)
+    hub.open_socket(is_stranger=True)
 
 
 def test_listeners_are_told_what_happens(hub: Hub[FakeSession]) -> None:

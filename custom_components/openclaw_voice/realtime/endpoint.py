@@ -91,17 +91,17 @@ class RealtimeView(HomeAssistantView):
         if _has_failed(request):
             # Home Assistant counts it as a failed login.
             raise web.HTTPUnauthorized
+        socket = SatelliteSocket(request, self._hub, self._prepare)
         try:
-            self._hub.open_socket()
+            self._hub.open_socket(is_stranger=socket.is_stranger)
         except TooManyError as err:
             raise web.HTTPServiceUnavailable from err
-        socket = SatelliteSocket(request, self._hub, self._prepare)
         self._sockets.add(socket)
         try:
             return await socket.serve()
         finally:
             self._sockets.discard(socket)
-            self._hub.close_socket()
+            self._hub.close_socket(is_stranger=socket.is_stranger)
 
     async def async_close(self, reason: Reason) -> None:
         """End all sessions, and hang up on those that have none yet."""
@@ -133,6 +133,11 @@ class SatelliteSocket:
         self._problems = 0
         self._user: User | None = request.get(KEY_HASS_USER)
         self._token_id: str | None = request.get(KEY_HASS_REFRESH_TOKEN_ID)
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether nobody has said yet who they are."""
+        return self._user is None
 
     async def serve(self) -> web.WebSocketResponse:
         """Read until the socket is closed."""
@@ -179,7 +184,8 @@ class SatelliteSocket:
                 return
             user = self._user
             if user is None:
-                user = await self._log_in(config)
+                user = self._user = await self._log_in(config)
+                self._hub.meet()
                 unsubscribe = self._follow_token()
             self._channel.use(config.audio)
             prepared = await self._prepare(str(uuid.uuid4()), config, user)

@@ -16,6 +16,9 @@ from .summary import SessionSummary
 MAX_SOCKETS: Final = 64
 """That are open, also before they have said who they are."""
 
+MAX_STRANGERS: Final = 16
+"""Of them, so that nobody can shut out those who are known."""
+
 MAX_CLIENTS: Final = 256
 """Whose texts are counted."""
 
@@ -95,6 +98,7 @@ class Hub[S: Live]:
         self._listeners = Listeners[[HubEvent[S]]]()
         self._texts: OrderedDict[str, RunLimit] = OrderedDict()
         self._sockets = 0
+        self._strangers = 0
         self.total = 0
         """How many conversations there were since Home Assistant has started."""
 
@@ -117,19 +121,25 @@ class Hub[S: Live]:
         """Tell `listener` what happens to sessions; return what ends that."""
         return self._listeners.add(listener)
 
-    def open_socket(self) -> None:
-        """Count a socket.
+    def open_socket(self, *, is_stranger: bool = False) -> None:
+        """Count a socket; a stranger has not said yet who they are.
 
         Raises:
-            TooManyError: There are too many.
+            TooManyError: There are too many, or too many strangers.
         """
-        if self._sockets >= MAX_SOCKETS:
+        if self._sockets >= MAX_SOCKETS or (is_stranger and self._strangers >= MAX_STRANGERS):
             raise TooManyError
         self._sockets += 1
+        self._strangers += is_stranger
 
-    def close_socket(self) -> None:
+    def meet(self) -> None:
+        """Count somebody as a stranger no longer."""
+        self._strangers -= 1
+
+    def close_socket(self, *, is_stranger: bool = False) -> None:
         """Count a socket no longer."""
         self._sockets -= 1
+        self._strangers -= is_stranger
 
     def add(self, session: S) -> None:
         """Take a session in; an older one of the same satellite ends.
