@@ -218,7 +218,7 @@ class Satellite:
     def _heard(self, turn_id: str) -> None:
         """The speaker has drained."""
         self._tell({"type": "playback.done", "turnId": turn_id})
-        self._screen.state("listens")
+        self._screen.state("listens" if self._is_listening else "stands by")
         if self._is_complete:
             self._go_on()
 
@@ -241,7 +241,7 @@ class Satellite:
         notes = ", ".join(event.get("notes") or ())
         self._tell_controls()
         if self._options.is_standby:
-            self._screen.note("stands by")
+            self._screen.state("stands by")
             return
         self._screen.note(
             f"{event.get('agentName') or self.report.agent} answers ({self.report.backend}"
@@ -317,7 +317,9 @@ class Satellite:
 
     def _close_microphone(self) -> None:
         """The answer was heard. A conversation goes on listening."""
-        self._is_listening = not self._options.is_standby
+        if self._options.is_standby:
+            self._is_listening = False
+            self._screen.state("stands by")
 
     def _begin_to_talk(self) -> None:
         """End standby; whoever runs this opens a session."""

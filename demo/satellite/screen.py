@@ -3,7 +3,7 @@
 from typing import Final, TextIO
 
 NAMES: Final = {"user": "You", "assistant": "Agent", "announcement": "Announcement"}
-SIGNS: Final = {"listens": "○", "hears": "●", "thinks": "…", "speaks": "♪"}
+SIGNS: Final = {"stands by": "◌", "listens": "○", "hears": "●", "thinks": "…", "speaks": "♪"}
 
 
 class Screen:
@@ -37,6 +37,8 @@ class Screen:
             self._end_line()
             self._write(f"{NAMES.get(speaker, speaker)}: ")
             self._speaker = speaker
+            if speaker in self._shown:
+                text = f"… {text.lstrip()}"
         self._shown.add(speaker)
         self._write(text)
 

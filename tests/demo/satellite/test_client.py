@@ -21,7 +21,7 @@ from demo.satellite.client import Report
 from demo.satellite.main import talk
 from demo.satellite.microphone import Questions
 from demo.satellite.protocol import Options
-from demo.satellite.screen import Screen
+from demo.satellite.screen import SIGNS, Screen
 from demo.satellite.speaker import Recording
 
 from .endpoint import TOKEN, Peer, endpoint
@@ -224,7 +224,13 @@ async def test_in_standby_it_is_told_and_asked_something(socket_enabled: None) -
     assert heard == ANSWER
     assert report.announcements == ["Tea?"]
     assert report.wants_to_talk
-    assert "stands by" in shown
+    assert [line[4:] for line in shown.splitlines() if line[2] in SIGNS.values()] == [
+        "stands by",
+        "speaks",
+        "stands by",
+        "listens",
+        "stands by",
+    ]
 
 
 async def test_in_a_conversation_it_answers_with_its_next_question(socket_enabled: None) -> None:

@@ -14,7 +14,8 @@ def test_words_are_shown_once_as_they_come() -> None:
     screen.words("assistant", "It is ")
     screen.words("assistant", "nine")
     screen.note("first audio 500 ms")
-    screen.sentence("assistant", "It is nine")
+    screen.words("assistant", " o'clock")
+    screen.sentence("assistant", "It is nine o'clock")
     screen.sentence("user", "Thanks")
     screen.sentence("assistant", "Bye")
     screen.words("neighbour", "Hm")
@@ -22,6 +23,7 @@ def test_words_are_shown_once_as_they_come() -> None:
         "  … thinks",
         "Agent: It is nine",
         "  first audio 500 ms",
+        "Agent: … o'clock",
         "You: Thanks",
         "Agent: Bye",
         "neighbour: Hm",
