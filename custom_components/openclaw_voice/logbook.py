@@ -3,7 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from homeassistant.components.logbook.const import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
+from homeassistant.components.logbook.const import (
+    LOGBOOK_ENTRY_ENTITY_ID,
+    LOGBOOK_ENTRY_MESSAGE,
+    LOGBOOK_ENTRY_NAME,
+)
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.translation import async_get_cached_translations
@@ -38,10 +42,12 @@ def async_describe_events(
         device_id = event.data.get("device_id")
         device = dr.async_get(hass).async_get(device_id) if isinstance(device_id, str) else None
         name = device.name_by_user or device.name if device else None
-        return {
+        line = {
             LOGBOOK_ENTRY_NAME: name or _name_of(hass, event.data),
             LOGBOOK_ENTRY_MESSAGE: f"{text} ({_length(event.data.get('seconds'))}): {reason}",
         }
+        entity_id = event.data.get("entity_id")
+        return line | {LOGBOOK_ENTRY_ENTITY_ID: entity_id} if entity_id else line
 
     async_describe_event(DOMAIN, EVENT_NOTIFICATION, describe)
     async_describe_event(DOMAIN, EVENT_REALTIME_SESSION, describe_session)

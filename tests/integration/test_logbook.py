@@ -111,7 +111,10 @@ async def test_a_session_that_has_ended_is_told_with_its_satellite(
     }
     device_registry.async_update_device(device.id, name_by_user="Stove")
     assert line(hass, told, EVENT_REALTIME_SESSION)["name"] == "Stove"
-    told |= {"device_id": None, "type": "failed", "reason": "gateway_lost"}
+    told |= {"entity_id": "assist_satellite.kitchen"}
+    shown = line(hass, told, EVENT_REALTIME_SESSION)
+    assert (shown["name"], shown["entity_id"]) == ("Stove", "assist_satellite.kitchen")
+    told |= {"device_id": None, "entity_id": None, "type": "failed", "reason": "gateway_lost"}
     assert line(hass, told, EVENT_REALTIME_SESSION) == {
         "name": "main",
         "message": "Realtime session failed (1:23): the gateway was lost",
