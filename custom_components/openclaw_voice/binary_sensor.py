@@ -68,7 +68,6 @@ class SatelliteBinarySensorDescription(BinarySensorEntityDescription, HasSource)
 SESSION_ACTIVE: Final = SatelliteBinarySensorDescription(
     key="session_active",
     source=Source.VOICE,
-    device_class=BinarySensorDeviceClass.RUNNING,
     tells_when_away=True,
 )
 """A row of the same page."""

@@ -98,7 +98,7 @@ def test_icons_are_for_entities_there_are() -> None:
     assert ICONS.keys() <= KEYS.keys()
     for platform, icons in ICONS.items():
         assert icons.keys() <= KEYS[platform]
-    assert "binary_sensor" not in ICONS
+    assert ICONS["binary_sensor"].keys() == {SESSION_ACTIVE.key}
     assert ICONS["sensor"]["connection_state"]["state"].keys() == set(ClientState)
 
 
