@@ -50,7 +50,7 @@ ADVICE: Final = (NO_MODEL, OPEN_GATEWAY, SECRET_KEPT)
 REALTIME: Final = "realtime_unavailable"
 """Realtime sessions make do with Home Assistant's speech engines."""
 
-_PAGES: Final = {REALTIME: "realtime.md"}
+_PAGES: Final = {REALTIME: "realtime.md#a-speech-model-on-the-gateway"}
 """Pages of the documentation that say more about an issue."""
 
 ISSUES: Final = (*BLOCKED, AWAY, OUTDATED, *ADVICE, REALTIME)

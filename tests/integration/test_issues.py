@@ -331,7 +331,8 @@ async def test_missing_realtime_voice_is_told_until_it_is_there(
     assert issue.translation_placeholders == {"gateway": entry.title}
     assert (issue.severity, issue.is_fixable) == (ir.IssueSeverity.WARNING, False)
     assert issue.learn_more_url is not None
-    assert (DOCS / issue.learn_more_url.rpartition("/")[2]).is_file()
+    page, _, chapter = issue.learn_more_url.rpartition("/")[2].partition("#")
+    assert f"# {chapter.replace('-', ' ')}\n" in (DOCS / page).read_text(encoding="utf-8").lower()
     issues.async_show_realtime(False)
     assert open_issues(hass) == {}
     issues.async_show_realtime(True)
