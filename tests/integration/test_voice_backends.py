@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
+from unittest.mock import AsyncMock, MagicMock
 
 from homeassistant.core import Event, callback
 from homeassistant.helpers import issue_registry as ir
@@ -12,6 +13,7 @@ from custom_components.openclaw_voice import voice_backends
 from custom_components.openclaw_voice.const import DOMAIN
 from custom_components.openclaw_voice.outbox.late_answer import LateStatus
 from custom_components.openclaw_voice.realtime.session import SessionLimits
+from custom_components.openclaw_voice.realtime.session_config import SessionConfig
 from demo.voice.speech_model import Consult
 from tests.fakes.small_gateway import SmallGateway
 
@@ -228,13 +230,11 @@ async def test_an_answer_is_owed_when_the_entry_is_unloaded(
         assert [answer.question for answer in outbox.all()] == ["MODEL:HANG 30"]
 
 
-@pytest.mark.parametrize("is_heard", [True, False])
 async def test_silent_people_are_asked(
     realtime: RealtimeHome,
     gateway: SmallGateway,
     mouth: FlowingMouth,
     monkeypatch: pytest.MonkeyPatch,
-    is_heard: bool,
 ) -> None:
     """In their language, by the engine of their pipeline; then the satellite listens."""
     await realtime.add(gateway)
@@ -244,11 +244,21 @@ async def test_silent_people_are_asked(
         session._watch.look()
         told = await caller.told("announcement")
         assert told["text"] == "Bist du noch da?"
-        await caller.told("audio.done")
-        done = "playback.done" if is_heard else "response.cancel"
-        await caller.socket.send_json({"type": done})
-        await caller.told("listen" if is_heard else "audio.clear")
-        await caller.socket.send_json({"type": "session.end"})
-        await caller.until_closed()
-        assert ("listen" in [event["type"] for event in caller.events]) is is_heard
+        await caller.told("listen")
     assert mouth.said == ["Bist du noch da?"]
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+async def test_a_satellite_listens_when_its_question_was_heard(
+    realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth, is_heard: bool
+) -> None:
+    """Who has stopped it is there already."""
+    await realtime.add(gateway)
+    token = realtime.hass.auth.async_validate_access_token(realtime.token)
+    assert token is not None
+    prepared = await realtime.sessions.async_prepare("session-1", SessionConfig(), token.user)
+    assert prepared.ask_gently is not None
+    session = MagicMock(announce=AsyncMock(return_value=is_heard))
+    await prepared.ask_gently(session)
+    assert session.announce.await_args.args[0] == "Bist du noch da?"
+    assert session.ask_to_listen.called is is_heard
