@@ -129,6 +129,7 @@ def _sections(options: AgentOptions, choices: Choices) -> dict[str, _Fields]:
                 LanguageSelectorConfig(native_name=True)
             ),
             _clearable("realtime_silence", stored): _number(SILENCE_BOUNDS, step=0.1, unit="s"),
+            _set("realtime_asks_first", stored): BooleanSelector(),
         },
     }
     if offered := _offered(options, stored, choices):

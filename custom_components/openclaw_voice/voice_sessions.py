@@ -159,6 +159,7 @@ class VoiceSessions:
             info=info,
             start_backend=backends.async_start,
             ask_gently=backends.async_ask_gently,
+            asks_when_silent=answering.agent.options.realtime_asks_first,
         )
 
     def _admit(self, config: SessionConfig, user: User) -> VoiceSatellite | None:

@@ -42,6 +42,7 @@ OTHER = AgentOptions(
     realtime_model="gpt-realtime",
     realtime_language="pt-BR",
     realtime_silence=0.7,
+    realtime_asks_first=True,
 )
 
 
@@ -101,6 +102,7 @@ DEFAULTED: list[tuple[str, Any]] = [
     ("realtime_language", "Deutsch, bitte"),
     ("realtime_silence", float("nan")),
     ("realtime_silence", True),
+    ("realtime_asks_first", 1),
 ]
 
 

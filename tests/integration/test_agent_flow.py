@@ -344,6 +344,7 @@ OTHERS: Final[dict[str, dict[str, Any]]] = {
         "realtime_voice": "cedar",
         "realtime_language": "nl",
         "realtime_silence": 0.7,
+        "realtime_asks_first": True,
     },
     "safety": {
         "asks_before_risk": True,

@@ -124,6 +124,17 @@ async def test_what_the_speech_model_is_like(realtime: RealtimeHome, gateway: Sm
     assert (by_satellite["silenceDurationMs"], by_satellite["vadThreshold"]) == (300, 0.25)
 
 
+@pytest.mark.parametrize("is_asked", [False, True])
+async def test_the_options_say_whether_somebody_silent_is_asked(
+    realtime: RealtimeHome, gateway: SmallGateway, is_asked: bool
+) -> None:
+    """Before the session ends."""
+    await realtime.add(gateway, "main", options={"main": {"realtime_asks_first": is_asked}})
+    async with realtime.session():
+        (session,) = realtime.hub.sessions
+        assert (session._question() is not None) is is_asked
+
+
 @pytest.mark.parametrize(
     ("options", "config", "end"),
     [

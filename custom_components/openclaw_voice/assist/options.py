@@ -129,6 +129,9 @@ class AgentOptions:
     realtime_silence: float | None = None
     """Seconds that end what somebody says; None: the backend's own default."""
 
+    realtime_asks_first: bool = False
+    """Somebody who has long been silent is asked once before the session ends."""
+
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Read the data of a subentry; what is missing or odd gets its default."""
@@ -163,6 +166,7 @@ class AgentOptions:
             realtime_model=_text(data.get("realtime_model"), MAX_NAME),
             realtime_language=_language(data.get("realtime_language")),
             realtime_silence=_seconds(data.get("realtime_silence"), SILENCE_BOUNDS),
+            realtime_asks_first=_flag(data.get("realtime_asks_first"), default.realtime_asks_first),
         )
 
     def as_data(self) -> dict[str, Any]:
