@@ -413,6 +413,30 @@ async def test_a_lost_connection_ends_the_turn(talker: Talker, gateway: SmallGat
     assert talker.orphans == [orphan]
 
 
+@pytest.mark.parametrize("method", ["consult", "submit_result"])
+async def test_a_connection_that_is_lost_while_the_agent_is_asked(
+    talker: Talker, gateway: SmallGateway, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """The turn is lost with it, which is told once, whoever notices first."""
+    lost = asyncio.Event()
+
+    async def lose(*_: object, **__: object) -> str:
+        lost.set()
+        raise ConnectionLostError(1006)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TalkSession, method, lose)
+        teach(gateway, "MODEL:SAY The light is on.")
+        talker.speak()
+        await asyncio.wait_for(lost.wait(), LIMIT)
+        await gateway.drop()
+        await talker.told(Rotated)
+
+    assert [each.error.reason for each in talker.of(Problem)] == ["gateway_lost"]
+    assert len(talker.of(TurnEnded)) == 1
+    assert talker.of(ActivityCancelled)
+
+
 async def test_an_agent_at_work_when_the_satellite_leaves(
     talker: Talker, gateway: SmallGateway
 ) -> None:

@@ -179,6 +179,23 @@ async def test_a_session_that_is_closed_while_it_begins(
     assert gateway.talk.open_lines == []
 
 
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["cut", "stopped"])
+async def test_a_gateway_that_is_lost_while_a_session_begins(
+    unbegun: Talker, gateway: SmallGateway, is_stopped: bool
+) -> None:
+    """The session does not begin."""
+    gateway.talk.brain.is_silent = True
+    beginning = asyncio.create_task(unbegun.begin())
+    await gateway.wait_for_request("talk.session.create")
+
+    await (gateway.stop() if is_stopped else gateway.drop())
+    with pytest.raises(BackendError) as raised:
+        await beginning
+
+    assert raised.value.reason == "backend_start_failed"
+    assert gateway.talk.open_lines == []
+
+
 async def test_a_satellite_that_ends_turns_itself(gateway: SmallGateway, talk: Talk) -> None:
     """The gateway ends them by silence, which it gets when the satellite says so."""
     manual = TurnDetection(mode=TurnMode.MANUAL)
