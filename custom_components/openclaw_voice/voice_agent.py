@@ -47,7 +47,7 @@ def async_choose_agent(
         user: Has to have the right to use the agent.
         named: An agent's id, or the entity id of its conversation entity.
         satellite: Entity id of the satellite, for which an agent may have been chosen.
-        near: Id of the entry that is meant when agents of several have the name.
+        near: Id of the entry that is meant when agents of several have the name, or were chosen.
 
     Raises:
         ProtocolProblem: Nobody, not here, or not yet.
@@ -55,10 +55,12 @@ def async_choose_agent(
     everybody = _everybody(hass)
     if named is not None:
         found = _named(everybody, named)
-        if len(found) > 1:
-            found = [each for each in found if each.coordinator.entry_id == near]
     else:
-        found = [each for each in everybody if _is_chosen(each, satellite)] or everybody
+        found = [each for each in everybody if _is_chosen(each, satellite)]
+    if len(found) > 1:
+        found = [each for each in found if each.coordinator.entry_id == near]
+    if named is None and not found:
+        found = everybody
     if len(found) != 1:
         raise nobody(hass, named) if not found else ProtocolProblem(Reason.NO_AGENT)
     answering = found[0]

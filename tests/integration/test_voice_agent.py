@@ -125,6 +125,26 @@ async def test_agents_of_the_same_id(realtime: RealtimeHome, gateway: SmallGatew
         assert await realtime.hass.config_entries.async_unload(entry.entry_id)
 
 
+async def test_agents_of_two_gateways_are_chosen(
+    realtime: RealtimeHome, gateway: SmallGateway
+) -> None:
+    """That of the gateway the satellite belongs to answers."""
+    home = await realtime.add(gateway, "main")
+    async with realtime.session(satelliteId="kitchen-1"):
+        pass
+    entity_id = home.runtime_data.satellites.get("kitchen-1").entity_id(realtime.hass)
+    async with SmallGateway(agents=("cook",)) as other:
+        entry = await realtime.add(other, "cook")
+        assert await realtime.refused(satelliteId="kitchen-1") == ("no_agent", NOT_ALLOWED)
+        entry.runtime_data.memory.choose_agent(entity_id, "subentry-cook")
+        async with realtime.session(satelliteId="kitchen-1") as caller:
+            assert caller.ready["agent"] == "cook"
+        home.runtime_data.memory.choose_agent(entity_id, "subentry-main")
+        async with realtime.session(satelliteId="kitchen-1") as caller:
+            assert caller.ready["agent"] == "main"
+        assert await realtime.hass.config_entries.async_unload(entry.entry_id)
+
+
 async def test_an_agent_that_realtime_satellites_may_not_reach(
     realtime: RealtimeHome, gateway: SmallGateway
 ) -> None:
