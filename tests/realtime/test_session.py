@@ -14,6 +14,7 @@ from custom_components.openclaw_voice.realtime.backend import (
     ClientToolCall,
     OutputAudio,
     OutputCleared,
+    OutputEnded,
     Problem,
     ResponseStarted,
     Rotated,
@@ -189,14 +190,80 @@ async def test_the_backend_takes_audio_back() -> None:
     assert bench.channel.last(say.AudioClear).reason == "reset"
 
 
+@pytest.mark.parametrize("ends", [True, False], ids=["the last audio is here", "more may come"])
+async def test_all_words_of_an_answer_are_told_when_they_were_sent(ends: bool) -> None:
+    """They are often known long before: who interrupts is told what was heard."""
+    bench = Bench(audio=AudioConfig(sample_rate=16_000, max_ahead=0.4))
+    bench.now = 100.0
+    words = "one two three four five"
+    async with bench.running():
+        bench.backend.tell(
+            ResponseStarted(turn_id="t"),
+            OutputAudio(turn_id="t", pcm=SECOND),
+            Transcript(speaker=Speaker.ASSISTANT, text=words),
+            Transcript(speaker=Speaker.ASSISTANT, text=words, is_final=True),
+            *([OutputEnded(turn_id="t"), TurnEnded(turn_id="t")] if ends else []),
+            Activity(call_id="c", summary="Running clock..."),
+        )
+        await bench.channel.until(say.ToolProgress)
+        assert "transcript.done" not in bench.channel.types
+        bench.now = 100.5
+        bench.session.receive(ResponseCancel())
+        cut = bench.channel.last(say.TranscriptDone).text
+        assert cut == "one two..."
+        bench.backend.tell(
+            TurnStarted(turn_id="u"), Activity(call_id="d", summary="Running clock...")
+        )
+        await bench.channel.until(say.ToolProgress, 2)
+    assert bench.channel.types.count("transcript.done") == 1
+
+
+async def test_words_that_were_told_are_not_told_again() -> None:
+    """The satellite has all the audio, and most of it was heard when somebody interrupts."""
+    bench = Bench(audio=AudioConfig(sample_rate=16_000, max_ahead=0))
+    async with bench.running():
+        bench.backend.tell(*turn())
+        await bench.channel.until(say.TurnEnded)
+        assert bench.channel.last(say.TranscriptDone).text == "It is noon."
+        bench.backend.tell(
+            TurnStarted(turn_id="u", interrupts=True),
+            Activity(call_id="c", summary="Running clock..."),
+        )
+        await bench.channel.until(say.ToolProgress)
+    assert bench.channel.types.count("audio.clear") == 1
+    assert bench.channel.types.count("transcript.done") == 2
+
+
+async def test_words_of_an_answer_that_has_no_end_are_told() -> None:
+    """It fails, or another one begins."""
+    bench = Bench()
+    words = Transcript(speaker=Speaker.ASSISTANT, text="One.", is_final=True)
+    more = Transcript(speaker=Speaker.ASSISTANT, text="Two.", is_final=True)
+    async with bench.running():
+        bench.backend.tell(ResponseStarted(turn_id="t"), words, ResponseStarted(turn_id="t"))
+        await bench.channel.until(say.TranscriptDone)
+        bench.backend.tell(
+            more, Problem(error=BackendError("provider_unavailable", is_recoverable=True))
+        )
+        await bench.channel.until(say.TranscriptDone, 2)
+        bench.backend.tell(words, TurnStarted(turn_id="u"))
+        await bench.channel.until(say.TranscriptDone, 3)
+    types = bench.channel.types
+    assert types.index("error") < len(types) - 1 - types[::-1].index("transcript.done")
+    assert bench.channel.last(say.TranscriptDone).text == "One."
+
+
 async def test_more_of_an_answer_may_follow() -> None:
     """A filler was heard, the agent still works: the session thinks again."""
     bench = Bench()
     async with bench.running():
-        bench.backend.tell(*turn()[:-2])
-        await bench.channel.until(say.TranscriptDone, 2)
+        bench.backend.tell(*turn()[:-2], Activity(call_id="c", summary="Running clock..."))
+        await bench.channel.until(say.ToolProgress)
+        assert bench.is_in(SessionState.SPEAKING)
+        assert bench.channel.types.count("transcript.done") == 1
         bench.session.receive(PlaybackDone())
         assert bench.is_in(SessionState.THINKING)
+        assert bench.channel.last(say.TranscriptDone).text == "It is noon."
         bench.backend.tell(TurnEnded(turn_id="t"))
         await bench.state(SessionState.IDLE)
 

@@ -28,13 +28,18 @@ class AnswerText:
             self._text = (self._text + text)[:MAX_TEXT]
         return not self._is_cut
 
-    def finish(self) -> bool:
-        """Take note that all words are known; False when they belong to what was cut off."""
-        was_cut, self._text = self._is_cut, ""
-        return not was_cut
+    def finish(self, text: str) -> bool:
+        """Take all words; False when they belong to what was cut off."""
+        if not self._is_cut:
+            self._text = text[:MAX_TEXT]
+        return not self._is_cut
+
+    def told(self) -> None:
+        """Take note that all words were told, so nothing of them is told again."""
+        self._text = ""
 
     def cut(self, heard: float, dropped: float) -> str | None:
-        """Return what was heard of the words, so far, if they were not complete.
+        """Return what was heard of the words, so far, unless all were told.
 
         Args:
             heard: Seconds of the answer that were heard.

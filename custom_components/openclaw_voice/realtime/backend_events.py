@@ -85,6 +85,12 @@ class BackendReader:
         self._latency = latency
         self._clock = clock
         self._answer = AnswerText()
+        self._words_known: say.TranscriptDone | None = None
+        """All words of the answer. They follow its audio: it may be interrupted."""
+
+        self._is_following = False
+        """They do so already."""
+
         self._turn: str | None = None
         self._answered: str | None = None
         """The turn that is being answered."""
@@ -118,6 +124,7 @@ class BackendReader:
                 self._audio(event)
             case OutputEnded():
                 self._output.flush(event.turn_id)
+                self._follow_words()
                 self._output.follow(say.AudioDone(turn_id=event.turn_id))
             case OutputCleared():
                 self._clear(event.reason, Cause.DROPPED)
@@ -130,6 +137,7 @@ class BackendReader:
             case Transcript():
                 self._words(event)
             case ResponseStarted():
+                self._tell_words()
                 self._answer.begin()
                 self._is_said = True
                 self.is_over = False
@@ -144,10 +152,17 @@ class BackendReader:
         if self._answered is not None:
             self._output.refuse(self._answered)
 
+    def pause(self) -> None:
+        """All audio was heard; more may come."""
+        self._tell_words()
+
     def cut(self, cleared: Cleared) -> None:
         """The answer was interrupted: say which of its words were heard."""
         self._latency.drop()
         self.is_over = True
+        known, self._words_known = self._words_known, None
+        if self._is_following and known and not self._output.still_follows(known):
+            self._answer.told()
         text = self._answer.cut(cleared.heard, cleared.dropped_seconds)
         if text is not None:
             self._channel.send(say.TranscriptDone(text=text, speaker=Speaker.ASSISTANT))
@@ -185,6 +200,7 @@ class BackendReader:
                 reason = reason_of(event.error.reason)
                 self._channel.send(say.error(reason, is_recoverable=True))
                 self._open.clear()
+                self._tell_words()
                 if not self._output.is_busy:
                     self._session.happened(Cause.DROPPED)
 
@@ -200,6 +216,7 @@ class BackendReader:
         """Somebody speaks, perhaps over what is being said."""
         if event.interrupts or self._session.is_announcing:
             self._clear("turn_detected", Cause.HEARD)
+        self._tell_words()
         self._turn = event.turn_id
         self._is_said = False
         self._channel.send(say.TurnStarted(turn_id=event.turn_id))
@@ -219,6 +236,7 @@ class BackendReader:
         """A turn is complete; it is over when everything was heard."""
         self.is_over = True
         self._tell_latency()
+        self._follow_words()
         self._output.follow(say.TurnEnded(turn_id=turn_id))
         if not self._output.is_busy:
             self._session.over()
@@ -236,16 +254,31 @@ class BackendReader:
             if event.is_final and not self._is_said:
                 self._said()
         elif event.is_final:
-            if not self._answer.finish():
-                return
-            if self._latency.is_heard:
-                self._tell_latency()
+            if self._answer.finish(event.text):
+                self._words_known = say.TranscriptDone(text=event.text, speaker=event.speaker)
+                self._is_following = False
+                if self._latency.is_heard:
+                    self._tell_latency()
+            return
         else:
             self._latency.text(self._clock())
             if not self._answer.add(event.text):
                 return
         make = say.TranscriptDone if event.is_final else say.TranscriptDelta
         self._channel.send(make(text=event.text, speaker=event.speaker))
+
+    def _follow_words(self) -> None:
+        """Tell all words of the answer when its audio has been sent."""
+        if self._words_known and not self._is_following:
+            self._is_following = True
+            self._output.follow(self._words_known)
+
+    def _tell_words(self) -> None:
+        """Tell them now: the answer has no end."""
+        if self._words_known and not self._is_following:
+            self._channel.send(self._words_known)
+        self._words_known = None
+        self._answer.told()
 
     def _count(self, event: Transcript) -> None:
         """Count the turn of a user who has said something."""

@@ -333,6 +333,7 @@ class RealtimeSession:
         if self._reader.is_over:
             self.over()
         else:
+            self._reader.pause()
             self.happened(Cause.GAP)
 
     def over(self) -> None:

@@ -52,6 +52,9 @@ class SessionOutput:
         self._after: deque[tuple[int, ServerEvent]] = deque()
         """Events that follow the audio, with the bytes that have to be sent before them."""
 
+        self._lost: tuple[tuple[int, ServerEvent], ...] = ()
+        """Those that were taken back last."""
+
         self._pushed = 0
         self._sent = 0
         self._is_playing = False
@@ -96,6 +99,10 @@ class SessionOutput:
         self._step()
         self._wake.set()
 
+    def still_follows(self, event: ServerEvent) -> bool:
+        """Whether an event waits for audio, or did so when that was taken back last."""
+        return any(each is event for _, each in (*self._after, *self._lost))
+
     def clear(self, *, refuse: bool) -> Cleared:
         """Take back everything, and what was to follow it.
 
@@ -106,6 +113,7 @@ class SessionOutput:
                 self._playback.refuse(turn_id)
         self._turns.clear()
         self._resampler.reset()
+        self._lost = tuple(self._after)
         self._after.clear()
         cleared = self._playback.clear(self._clock())
         # What was dropped counts as gone, too: see `_step`.
