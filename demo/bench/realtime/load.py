@@ -15,7 +15,7 @@ from .line import PIPE, PIPE_RATE, WAIT_LIMIT, Line, opened, satellite
 from .sound import ANSWER_SECONDS, utterance
 
 RATE: Final = 16_000
-IDLE: Final = 6.0
+IDLE: Final = 10.0
 OPEN: Final = 15.0
 LISTEN: Final = 10.0
 SETTLE: Final = 2.0

@@ -7,9 +7,10 @@ from aiohttp.test_utils import TestServer
 import pytest
 import pytest_asyncio
 
+from demo.bench.realtime import sound
 from demo.bench.realtime.line import CHUNK, PIPE, PIPE_RATE, Line, opened
 from demo.bench.realtime.pipe import PATH, Pipe
-from demo.bench.realtime.sound import utterance
+from demo.bench.realtime.sound import Opener, measure_cancels, measure_starts, utterance
 from demo.process import DemoError
 from tests.fakes.small_gateway import SECRET, SmallGateway
 
@@ -26,12 +27,16 @@ async def gateway() -> AsyncGenerator[SmallGateway]:
 
 
 @pytest_asyncio.fixture
-async def line(gateway: SmallGateway) -> AsyncGenerator[Line]:
+async def opener(gateway: SmallGateway) -> AsyncGenerator[Opener]:
+    """Return what opens lines through a pipe."""
+    async with TestServer(Pipe(gateway.url, SECRET).app()) as server:
+        yield lambda: opened(f"ws://127.0.0.1:{server.port}{PATH}", PIPE, rate=PIPE_RATE)
+
+
+@pytest_asyncio.fixture
+async def line(opener: Opener) -> AsyncGenerator[Line]:
     """Return a line through a pipe."""
-    async with (
-        TestServer(Pipe(gateway.url, SECRET).app()) as server,
-        opened(f"ws://127.0.0.1:{server.port}{PATH}", PIPE, rate=PIPE_RATE) as (line, seconds),
-    ):
+    async with opener() as (line, seconds):
         assert 0 < seconds < 10
         yield line
 
@@ -84,3 +89,21 @@ async def test_what_does_not_come_is_told(line: Line, monkeypatch: pytest.Monkey
         await line.wait_heard(9.0)
     with pytest.raises(DemoError, match=r"No audio\.clear has come"):
         await line.wait_for("audio.clear", since=0.0)
+
+
+async def test_lines_are_opened_in_turns(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one of each does not count; milliseconds."""
+    monkeypatch.setattr(sound, "REST", 0.0)
+    monkeypatch.setattr(sound, "STARTS", 2)
+    ours, pipe = await measure_starts(opener, opener)
+    assert len(ours) == len(pipe) == 2
+    assert all(1 < value < 10_000 for value in (*ours, *pipe))
+
+
+async def test_each_interruption_is_timed(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Milliseconds."""
+    monkeypatch.setattr(sound, "CANCELS", 1)
+    monkeypatch.setattr(sound, "BEFORE_CANCEL", 0.05)
+    monkeypatch.setattr(sound, "REST", 0.05)
+    (value,) = await measure_cancels(opener)
+    assert 0 < value < 10_000
