@@ -25,7 +25,7 @@ from demo.voice.speech_model import Mind
 from tests.fakes.frames import VERSION
 from tests.fakes.proxy import Network
 from tests.fakes.small_gateway import SmallGateway
-from tests.real import OWN_ADDRESS
+from tests.real import OWN_ADDRESS, LoopThread
 
 STATE_LIMIT = 90.0
 """Seconds until a client must be in a state, or ready."""
@@ -41,6 +41,9 @@ class SpeechProvider:
     mind: Mind
     let_in: Callable[[bool], None]
     """Whether it takes the key of the gateway."""
+
+    hang_up: Callable[[], Awaitable[None]]
+    """The line between the two breaks; the gateway may call again."""
 
     hold: Callable[[bool], None]
     """Whether long answers that begin from now on stop in the middle, until they are cut off."""
@@ -136,6 +139,10 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
         def hold(is_held: bool) -> None:
             gateway.talk.brain.is_held = is_held
 
+        async def hang_up() -> None:
+            for line in gateway.talk.open_lines:
+                await line.lose_provider()
+
         yield Server(
             url=gateway.url,
             remote_url=remote.url,
@@ -146,13 +153,15 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
             remove=remote.remove,
             setup_code=setup_code,
             restart=gateway.restart,
-            provider=SpeechProvider(mind=gateway.talk.brain.mind, let_in=let_in, hold=hold),
+            provider=SpeechProvider(
+                mind=gateway.talk.brain.mind, let_in=let_in, hang_up=hang_up, hold=hold
+            ),
         )
 
 
 @pytest.fixture
 async def real_server(
-    real_gateway: GatewayProcess, realtime_provider: RealtimeProvider
+    real_gateway: GatewayProcess, realtime_provider: RealtimeProvider, loop_thread: LoopThread
 ) -> AsyncGenerator[Server]:
     """Return the real one."""
     assert OWN_ADDRESS, "this computer has no address of its own to connect from as another host"
@@ -181,6 +190,9 @@ async def real_server(
     def hold(is_held: bool) -> None:
         realtime_provider.model.holds = is_held
 
+    async def hang_up() -> None:
+        await asyncio.to_thread(loop_thread.run, realtime_provider.hang_up())
+
     realtime_provider.model.mind.forget()
     let_in(True)
     hold(False)
@@ -204,7 +216,9 @@ async def real_server(
             remove=remove,
             setup_code=setup_code,
             restart=restart,
-            provider=SpeechProvider(mind=realtime_provider.model.mind, let_in=let_in, hold=hold),
+            provider=SpeechProvider(
+                mind=realtime_provider.model.mind, let_in=let_in, hang_up=hang_up, hold=hold
+            ),
         )
 
 

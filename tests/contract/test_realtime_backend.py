@@ -45,7 +45,7 @@ from demo.voice.speech_model import (
 )
 from tests.realtime.talker import Talker
 
-from .conftest import STATE_LIMIT, Server
+from .conftest import Server
 from .test_detached_runs import final_of, until_its_end
 from .test_runs import words
 
@@ -410,6 +410,24 @@ async def test_a_problem_of_the_provider_ends_only_the_turn(
 
     assert (problem.error.reason, problem.error.is_recoverable) == ("provider_unavailable", True)
     await until_answered(talker, server, "Again.")
+
+
+@situations
+async def test_a_provider_hangs_up(talker: Talker, server: Server, situation: Situation) -> None:
+    """The gateway calls again, and the next question is answered; what the agent does goes on."""
+    await situation(talker, server)
+
+    await server.provider.hang_up()
+    if situation is hear_story:
+        await talker.told(OutputCleared)
+    if situation is ask_agent:
+        talker.backend.interrupt(0.0)
+    await until_answered(talker, server, "Again.")
+
+    lost = {each.error.reason for each in talker.of(Problem)}
+    assert lost == {"provider_unavailable"} if situation is hear_story else True
+    assert talker.of(Rotating) == []
+    assert talker.error is None
 
 
 async def test_a_provider_that_does_not_let_the_gateway_in(

@@ -552,18 +552,3 @@ async def test_a_paired_device_has_several_sessions_with_one_token(
         assert client.snapshot.reconnects == 0
     async with server.client(paired) as client:
         await client.wait_ready(STATE_LIMIT)
-
-
-async def test_a_gateway_that_is_killed(
-    client: GatewayClient, server: Server, session_key: str
-) -> None:
-    """The session is lost; when the gateway is back, a new one can be had."""
-    async with talking(client, session_key) as lost:
-        await server.restart()
-        await lost.until(lambda: lost.has_ended)
-    assert isinstance(lost.error, ConnectionLostError)
-
-    await client.wait_ready(STATE_LIMIT)
-    async with talking(client, session_key) as found:
-        found.speak()
-        await found.until_done()

@@ -160,6 +160,13 @@ class TalkLine:
         self.is_open = False
         await self._stop()
 
+    async def lose_provider(self) -> None:
+        """The provider hangs up; the gateway calls again by itself."""
+        await self._stop()
+        lost = {"reason": "session.continuity.reset"}
+        await self.tell("clear", envelope="turn.cancelled", payload=lost)
+        self._turn_id = None
+
     # --- what is heard ---
 
     async def hear(self, pcm: bytes) -> None:
@@ -250,9 +257,7 @@ class TalkLine:
             case Limit():
                 await self._problem("stream", BUSY)
             case HangUp():
-                lost = {"reason": "session.continuity.reset"}
-                await self.tell("clear", envelope="turn.cancelled", payload=lost)
-                self._turn_id = None
+                await self.lose_provider()
             case _:
                 assert_never(reaction)
 
