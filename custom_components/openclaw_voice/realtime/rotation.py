@@ -13,8 +13,8 @@ ROTATE_BEFORE: Final = 60.0
 END_TOLERANCE: Final = 10.0
 """Seconds by which the clocks of the two hosts may differ when a session has reached its end."""
 
-TRIES: Final = (0.0, 3.0, 10.0)
-"""Seconds before each attempt to get another session; a gateway that restarts takes some."""
+TRIES: Final = (0.0, 5.0, 15.0)
+"""Seconds before each attempt to get another session: a gateway that restarts takes 10 to 15."""
 
 _REASONS: Final[dict[str, str]] = {
     TalkUnavailability.NOT_CONFIGURED: "no_backend",
