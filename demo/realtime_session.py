@@ -69,6 +69,7 @@ async def converse(
     questions: Sequence[str],
     *,
     backend: str,
+    agent: str | None = None,
     interrupt_after: float | None = None,
 ) -> Conversation:
     """Speak questions, one after the answer to the other, and end the session.
@@ -78,6 +79,7 @@ async def converse(
         token: An access token of a user there.
         questions: What is said.
         backend: What is to answer: `gateway` or `assist`.
+        agent: Who is to answer, where there are several.
         interrupt_after: Seconds of the first answer after which it is interrupted.
 
     Raises:
@@ -91,6 +93,7 @@ async def converse(
         satellite_id=SATELLITE_ID,
         name=NAME,
         area=AREA,
+        agent=agent,
         backend=backend,
         language="en",
         # What hears nothing hears no echo.

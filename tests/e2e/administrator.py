@@ -147,6 +147,15 @@ class Administrator(Operator):
         await self._configure({"agents": {"entries": {agent_id: {"tools": tools}}}})
 
     @asynccontextmanager
+    async def without_speech_model(self) -> AsyncGenerator[None]:
+        """Let the gateway have no key for its speech model while the block lasts."""
+        await self._let_in_speech_model(None)
+        try:
+            yield
+        finally:
+            await self._let_in_speech_model("none")
+
+    @asynccontextmanager
     async def heartbeats(self, prompt: str) -> AsyncGenerator[None]:
         """Have all agents look around once a day while the block lasts, and do this then.
 
@@ -175,6 +184,11 @@ class Administrator(Operator):
                 ),
                 after=known,
             )
+
+    async def _let_in_speech_model(self, key: str | None) -> None:
+        """Change the key of the speech model."""
+        provider = {"openai": {"apiKey": key}}
+        await self._configure({"talk": {"realtime": {"providers": provider}}})
 
     async def _configure(self, changes: JsonObject) -> bool:
         """Change the configuration, wait until it is so, and return whether it was not so before."""

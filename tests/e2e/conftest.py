@@ -1,7 +1,7 @@
 """The integration in a real Home Assistant, added by its config flow, ready to be asked."""
 
 from collections.abc import AsyncGenerator, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import re
 
 import pytest
@@ -9,8 +9,12 @@ import pytest
 from demo.client import HomeAssistantClient
 from demo.gateway import GatewayProcess
 from demo.home_assistant import HomeAssistantProcess
+from demo.model_server import ModelServer
+from demo.realtime_lessons import LESSONS, teach
 from demo.stage import PIPELINE_NAME, Agent, add_gateway
+from demo.voice.hearing import Recogniser
 from demo.voice.pipeline import prefer_voice
+from demo.voice.realtime_provider import RealtimeProvider, ears_of, say
 from demo.voice.room import SatelliteEntity, add_satellite
 from demo.voice.satellite import Satellite
 from demo.voice.server import VoiceServer
@@ -20,6 +24,7 @@ from .aloud import PATIENT, LateAnswers, Room, late_answers
 from .asking import GUARD, Turns
 from .automations import Automations
 from .heard import Heard, heard
+from .live import Attic, satellite_devices
 from .subentry_flow import Options, add_agent
 from .told import Told, told
 
@@ -192,6 +197,42 @@ async def automations(client: HomeAssistantClient) -> AsyncGenerator[Automations
     automations = Automations(client)
     yield automations
     await automations.remove()
+
+
+@pytest.fixture
+def speech_model(
+    realtime_provider: RealtimeProvider, recogniser: Recogniser, model_server: ModelServer
+) -> Generator[RealtimeProvider]:
+    """Give the provider of the gateway ears and a voice for a while, and the answers of the demo."""
+    model = realtime_provider.model
+    before = replace(model)
+    model.hear, model.speak = ears_of(recogniser), say
+    teach(model.mind, model_server, LESSONS)
+    yield realtime_provider
+    model.hear, model.speak = before.hear, before.speak
+    model.mind.forget()
+
+
+@pytest.fixture
+async def no_satellites_left(real_home_assistant: HomeAssistantProcess) -> AsyncGenerator[None]:
+    """Leave no realtime satellite to other tests."""
+    yield
+    async with real_home_assistant.connect() as client:
+        for device in await satellite_devices(client):
+            for entry_id in device["config_entries"]:
+                await client.call(
+                    "config/device_registry/remove_config_entry",
+                    device_id=device["id"],
+                    config_entry_id=entry_id,
+                )
+
+
+@pytest.fixture
+def attic(
+    client: HomeAssistantClient, agent: Agent, model_server: ModelServer, recogniser: Recogniser
+) -> Attic:
+    """Return the attic, where realtime satellites are."""
+    return Attic(client=client, agent=agent, model_server=model_server, recogniser=recogniser)
 
 
 @dataclass(slots=True)

@@ -1,64 +1,50 @@
 """Realtime satellites in a real Home Assistant: both backends, with real speech, and what they are told."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-import io
+from collections.abc import Sequence
 import json
 import signal
-from typing import override
 
 import pytest
 
-from demo.client import HomeAssistantClient, JsonObject
-from demo.home_assistant import DOMAIN, HomeAssistantProcess
-from demo.model_server import ModelServer
+from demo.client import HomeAssistantClient
+from demo.model_server import ModelRequest
 from demo.process import CHECKOUT
 from demo.realtime import BACKENDS
 from demo.realtime_lessons import (
     ANSWER_SHARE,
+    GARDEN,
     INTERRUPT_AFTER,
     LESSONS,
     QUESTION_SHARE,
     STORY,
     WEATHER,
     prove_conversation,
-    teach,
 )
-from demo.realtime_session import converse
-from demo.satellite.client import Satellite
-from demo.satellite.main import opened
-from demo.satellite.microphone import Questions
-from demo.satellite.protocol import Options
-from demo.satellite.screen import Screen
-from demo.satellite.speaker import Recording
-from demo.stage import Agent
-from demo.voice.hearing import Recogniser
-from demo.voice.likeness import share_heard
-from demo.voice.programs import USER_VOICE, speak
-from demo.voice.realtime_provider import RealtimeProvider, ears_of, say
-from demo.voice.sound import RATE, Sound
+from demo.realtime_session import Conversation, converse
+from demo.voice.likeness import plain_words, share_heard
+
+from .administrator import Administrator
+from .aloud import MODEL_LIMIT, LateAnswers, new_word
+from .live import Attic, device_of, entities_of, entity_of, tell
+from .test_telling import _change
 
 LIMIT = 400.0
 """Seconds for one run of the demo. It takes 70."""
 
-STANDBY_LIMIT = 30.0
-"""Seconds until a satellite stands by."""
+CLEAR_LIMIT = 1000.0
+"""Milliseconds from an interruption until the satellite is told to be silent. It takes 10."""
 
-
-@pytest.fixture
-def speech_model(
-    realtime_provider: RealtimeProvider, recogniser: Recogniser, model_server: ModelServer
-) -> Generator[RealtimeProvider]:
-    """Give the provider of the gateway ears and a voice for a while, and the answers of the demo."""
-    model = realtime_provider.model
-    before = replace(model)
-    model.hear, model.speak = ears_of(recogniser), say
-    teach(model.mind, model_server, LESSONS)
-    yield realtime_provider
-    model.hear, model.speak = before.hear, before.speak
-    model.mind.forget()
+ENTITIES = {
+    "assist_satellite:",
+    "binary_sensor:session_active",
+    "number:volume",
+    "select:pipeline",
+    "select:vad_sensitivity",
+    "sensor:time_to_first_audio",
+    "switch:mute",
+}
+"""Those of a satellite. With several agents there is one more."""
 
 
 @pytest.mark.e2e("python", "home-assistant", "gateway", "speech")
@@ -98,127 +84,65 @@ async def test_the_demo_talks_live(socket_enabled: None) -> None:
 @pytest.mark.usefixtures("patient", "speech_model", "voice_pipeline", "no_satellites_left")
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_a_satellite_talks_and_interrupts(
-    client: HomeAssistantClient, recogniser: Recogniser, backend: str
+    client: HomeAssistantClient, attic: Attic, backend: str
 ) -> None:
-    """Two turns, one of them interrupted; the integration complains of nothing."""
-    lessons = (STORY, WEATHER)
+    """Three turns: one is interrupted, and in one the speech model, too, asks the agent."""
+    known = len(attic.model_server.requests)
     seen = await converse(
         client.url,
         client.token,
-        [lesson.question for lesson in lessons],
+        [lesson.question for lesson in LESSONS],
         backend=backend,
+        agent=attic.agent.entity_id,
         interrupt_after=INTERRUPT_AFTER,
     )
 
-    heard = [await recogniser.hear(answered.sound) for answered in seen.answers]
-    prove_conversation(seen, lessons, backend, heard)
+    heard = [await attic.recogniser.hear(answered.sound) for answered in seen.answers]
+    prove_conversation(seen, LESSONS, backend, heard)
+    cut = seen.answers[0].turn
+    said, story = plain_words(cut.assistant), plain_words(STORY.answer)
+    assert cut.clear_ms is not None
+    assert cut.clear_ms < CLEAR_LIMIT
+    assert said == story[: len(said)]
+    assert len(said) < len(story) or backend == "assist"
+    asked = agents_questions(seen, attic.model_server.requests[known:])
+    everybody = {lesson.question for lesson in LESSONS}
+    assert asked.keys() == ({GARDEN.question} if backend == "gateway" else everybody)
+    assert "Kitchen" in str(asked[GARDEN.question].messages)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standby:
-    """A satellite that waits to be told something."""
-
-    entity_id: str
-    satellite: Satellite
-    recording: Recording
-
-    async def heard_by(self, recogniser: Recogniser) -> str:
-        """Return what was heard of it since somebody asked last."""
-        sound = Sound(samples=bytes(self.recording.samples), rate=RATE)
-        self.recording.samples.clear()
-        return await recogniser.hear(sound)
-
-
-async def entity_of(client: HomeAssistantClient, satellite_id: str) -> str:
-    """Return the entity of a satellite that is connected."""
-    devices = await client.call("config/device_registry/list")
-    mine = [
-        device["id"]
-        for device in devices
-        if any(domain == DOMAIN and satellite_id in name for domain, name in device["identifiers"])
-    ]
-    rows: list[JsonObject] = await client.call("config/entity_registry/list")
-    (found,) = [
-        str(row["entity_id"])
-        for row in rows
-        if row["device_id"] in mine and row["entity_id"].startswith("assist_satellite.")
-    ]
-    return found
-
-
-class Watched(Screen):
-    """A screen that shows nothing, and tells when the satellite stands by."""
-
-    def __init__(self) -> None:
-        """It does not yet."""
-        super().__init__(io.StringIO())
-        self.stands_by = asyncio.Event()
-
-    @override
-    def note(self, text: str) -> None:
-        """See a line."""
-        if text == "stands by":
-            self.stands_by.set()
-
-
-@asynccontextmanager
-async def standing_by(
-    client: HomeAssistantClient, satellite_id: str, *answers: str
-) -> AsyncGenerator[Standby]:
-    """Connect a satellite that answers what it is asked, and disconnect it."""
-    spoken = [(await speak(answer, voice=USER_VOICE)).samples for answer in answers]
-    recording, screen = Recording(), Watched()
-    session = opened(
-        client.url,
-        client.token,
-        Options(
-            rate=RATE, satellite_id=satellite_id, name="Standing by", area="Attic", is_standby=True
-        ),
-        microphone=Questions(spoken, RATE),
-        sink=recording,
-        screen=screen,
-    )
-    async with session as satellite, asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(satellite.run())
-        async with asyncio.timeout(STANDBY_LIMIT):
-            await screen.stands_by.wait()
-        entity_id = await entity_of(client, satellite_id)
-        await client.wait_for_state(entity_id, lambda state: state == "idle")
-        yield Standby(entity_id=entity_id, satellite=satellite, recording=recording)
-        satellite.end()
-        async with asyncio.timeout(STANDBY_LIMIT):
-            await running
-
-
-async def tell(
-    client: HomeAssistantClient, service: str, *, has_response: bool = False, **data: object
-) -> JsonObject:
-    """Run an action of Assist satellites, and return its response."""
-    result: JsonObject = await client.call(
-        "call_service",
-        domain="assist_satellite",
-        service=service,
-        service_data={"preannounce": False, **data},
-        return_response=has_response,
-    )
-    response: JsonObject = result.get("response") or {}
-    return response
+def agents_questions(
+    seen: Conversation, requests: Sequence[ModelRequest]
+) -> dict[str, ModelRequest]:
+    """Return the questions that the agent was asked, with what its model was sent."""
+    return {
+        answered.question: request
+        for answered in seen.answers
+        for request in requests
+        if share_heard(answered.turn.user, request.user_text) == 1
+    }
 
 
 @pytest.mark.e2e
-@pytest.mark.usefixtures("voice_pipeline", "no_satellites_left")
-async def test_a_satellite_in_standby_is_told_and_asked(
-    client: HomeAssistantClient, agent: Agent, recogniser: Recogniser
-) -> None:
-    """Announcements are heard to their ends; a question gets the answer that was spoken there."""
-    async with standing_by(client, "standby-1", "Yes, close the window.") as standby:
-        entity_id = standby.entity_id
+@pytest.mark.usefixtures("speech_model", "voice_pipeline", "no_satellites_left")
+async def test_a_satellite_is_told_and_asked(client: HomeAssistantClient, attic: Attic) -> None:
+    """In standby and in a conversation, which Home Assistant begins; it is a device with its entities."""
+    said = "The window in the kitchen is open, and the door is closed."
+    opening, prompt = "What can I do for you?", f"The code is {new_word()}."
+    async with attic.stand_by("told-1") as standby:
+        device = await device_of(client, "told-1")
+        assert device is not None
+        assert (device["name"], device["area_id"]) == ("In the attic", await client.area("Attic"))
+        entities = await entities_of(client, "told-1")
+        assert entities.keys() - {"select:agent"} == ENTITIES
+        entity_id = entities["assist_satellite:"]
+        await client.wait_for_state(entity_id, lambda state: state == "idle")
 
-        said = "The window in the kitchen is open, and the door is closed."
         await tell(client, "announce", entity_id=entity_id, message=said)
-        assert share_heard(said, await standby.heard_by(recogniser)) >= ANSWER_SHARE
-        assert standby.satellite.report.announcements == [said]
+        assert standby.report.announcements == [said]
+        assert await attic.tells(standby, said)
 
+        await standby.person.prepare("Yes, close the window.")
         answer = await tell(
             client,
             "ask_question",
@@ -233,27 +157,59 @@ async def test_a_satellite_in_standby_is_told_and_asked(
         assert answer["id"] == "close", answer
 
         await tell(
-            client, "start_conversation", entity_id=entity_id, start_message="What can I do?"
+            client,
+            "start_conversation",
+            entity_id=entity_id,
+            start_message=opening,
+            extra_system_prompt=prompt,
         )
-        await client.wait_for_state(entity_id, lambda state: state == "unavailable")
-        assert standby.satellite.report.wants_to_talk
-    report = standby.satellite.report
-    assert (report.close_code, report.errors) == (1000, [])
+        assert await standby.ended() == (1000, "client_ended")
+        assert standby.report.wants_to_talk
+        assert standby.report.errors == []
+
+    async with attic.talk("told-1") as live:
+        assert (await live.ask(GARDEN.question)).assistant == GARDEN.answer
+        told = str(attic.model_server.requests[-1].messages)
+        assert opening in told
+        assert prompt in told
+        assert await attic.tells(live, GARDEN.answer)
+
+        await tell(client, "announce", entity_id=entity_id, message=said)
+        assert await attic.tells(live, said)
+        assert (await live.ask(WEATHER.question)).assistant == WEATHER.answer
+    await client.wait_for_state(entity_id, lambda state: state == "unavailable")
+    assert live.report.errors == []
 
 
-@pytest.fixture
-async def no_satellites_left(
-    real_home_assistant: HomeAssistantProcess,
-) -> AsyncGenerator[None]:
-    """Leave no device of ours to other tests."""
-    yield
-    async with real_home_assistant.connect() as client:
-        for device in await client.call("config/device_registry/list"):
-            names = [name for domain, name in device["identifiers"] if domain == DOMAIN]
-            if any("satellite" in name or "standby" in name for name in names):
-                for entry_id in device["config_entries"]:
-                    await client.call(
-                        "config/device_registry/remove_config_entry",
-                        device_id=device["id"],
-                        config_entry_id=entry_id,
-                    )
+@pytest.mark.e2e
+@pytest.mark.usefixtures("speech_model", "voice_pipeline", "no_satellites_left")
+async def test_who_leaves_a_conversation_hears_the_answer_in_standby(
+    client: HomeAssistantClient, attic: Attic, owner: Administrator, late: LateAnswers
+) -> None:
+    """Somebody hangs up while the agent works. What the gateway itself tells is said there, too."""
+    word = new_word()
+    text = f"{GARDEN.answer} {word}."
+    model = attic.model_server
+    model.teach(GARDEN.question, f"MODEL:HOLD {text}")
+    known = len(model.requests)
+    async with attic.talk("late-1") as live:
+        await live.person.say(GARDEN.question)
+        await model.wait_for(lambda requests: len(requests) > known, limit=MODEL_LIMIT)
+        live.hang_up()
+
+    async with attic.stand_by("late-1") as standby:
+        entity_id = await entity_of(client, "late-1")
+        model.release(text)
+        event = await late.with_words(word)
+        assert (event["status"], event["text"]) == ("answered", text)
+        assert (event["agent"], event["satellite"]) == ("main", entity_id)
+        # That it is about a question from before is said first.
+        assert (await standby.until_told(word)).endswith(text)
+        assert await attic.tells(standby, text)
+        assert len(model.requests) == known + 1, "it was asked again"
+
+        before = await _change(client, attic.agent, satellites=[entity_id], kinds=["job_finished"])
+        bins = f"The bins {new_word()} go out."
+        await owner.run_job("Bins", f"MODEL:SAY {bins}")
+        assert bins in await standby.until_told(bins)
+        await _change(client, attic.agent, **before)
