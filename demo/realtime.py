@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from .agent_options import open_options, send_options
 from .gateway import realtime_config
 from .model_server import ModelRequest
 from .offline_voice import OfflineVoice, offline_voice
@@ -23,6 +24,9 @@ from .realtime_session import Conversation, converse
 from .stage import PIPELINE_NAME, Stage, set_stage, step
 from .voice.likeness import share_heard
 from .voice.pipeline import prefer_voice
+
+PATIENCE: Final = 100.0
+"""Seconds without a word before an answer comes later: here none is to."""
 
 BACKENDS: Final = {
     "gateway": "the speech model of the gateway",
@@ -64,6 +68,9 @@ async def demonstrate_realtime(question: str | None, folder: Path) -> RealtimeRe
         with step("Warming up the gateway: its first run takes seconds more"):
             async for _ in stage.client.ask("MODEL:SAY ready"):
                 pass
+        with step("Having people wait for answers, however busy this computer is"):
+            form = await open_options(stage.client, stage.agent)
+            await send_options(stage.client, form, {"patience": PATIENCE})
         theatre = Theatre(stage=stage, voice=voice)
         reports = {name: await theatre.talk(lessons, name) for name in BACKENDS}
         return RealtimeReport(

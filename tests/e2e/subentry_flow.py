@@ -3,62 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from demo.client import HomeAssistantClient
+from demo.agent_options import AGENT, FLOW, Form, open_options, send_options
+from demo.client import HomeAssistantClient, JsonObject
 from demo.gateway import GatewayProcess
 from demo.process import POLL_INTERVAL
 from demo.stage import Agent
 
-PATH = "/api/config/config_entries/subentries/flow"
-AGENT = "agent"
 LISTED_LIMIT = 90.0
 """Seconds until the gateway has noticed a change of its configuration."""
-
-type JsonObject = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """The page of an agent's options, as it is shown."""
-
-    flow_id: str
-    told: str
-    """What the agent is told, as the page says."""
-
-    sections: Mapping[str, Mapping[str, object]]
-    """What every field holds, by section and name; None where it is empty."""
-
-    @classmethod
-    def of(cls, step: JsonObject) -> Form:
-        """Read a step of the flow."""
-        assert step["type"] == "form", step
-        assert step["step_id"] == "options", step
-        assert not step["errors"], step
-        sections = {
-            section["name"]: {field["name"]: _held(field) for field in section["schema"]}
-            for section in step["data_schema"]
-        }
-        told = step["description_placeholders"]["told"]
-        return cls(flow_id=step["flow_id"], told=told, sections=sections)
-
-    def filled_in(self, changes: Mapping[str, object]) -> JsonObject:
-        """Return what is sent when these fields are changed and the others left as they are."""
-        left = dict(changes)
-        typed = {
-            name: {
-                key: value
-                for key, held in fields.items()
-                if (value := left.pop(key, held)) is not None
-            }
-            for name, fields in self.sections.items()
-        }
-        assert not left, f"the form has no field {', '.join(left)}"
-        return typed
-
-    def held(self, name: str) -> object:
-        """Return what one field holds."""
-        return next(fields[name] for fields in self.sections.values() if name in fields)
 
 
 @dataclass(slots=True)
@@ -78,19 +31,11 @@ class Options:
 
     async def open(self) -> Form:
         """Open the page of the options."""
-        rows = await self.client.agents_of(self.agent.entry_id)
-        (row,) = [row for row in rows if row["entity_id"] == self.agent.entity_id]
-        body = {
-            "handler": [self.agent.entry_id, AGENT],
-            "subentry_id": row["config_subentry_id"],
-        }
-        return Form.of(await self.client.rest("POST", PATH, body))
+        return await open_options(self.client, self.agent)
 
     async def send(self, form: Form, changes: Mapping[str, object]) -> None:
         """Send the page."""
-        path = f"{PATH}/{form.flow_id}"
-        end = await self.client.rest("POST", path, form.filled_in(changes))
-        assert end["reason"] == "reconfigure_successful", end
+        await send_options(self.client, form, changes)
 
     async def take_back(self, client: HomeAssistantClient) -> None:
         """Give what was changed the values it had."""
@@ -120,9 +65,9 @@ async def add_agent(
             await gateway.command(*arguments, limit=LISTED_LIMIT)
             await eventually(is_offered)
         step = await _begin(client, first)
-        step = await client.rest("POST", f"{PATH}/{step['flow_id']}", {"agent_id": name})
+        step = await client.rest("POST", f"{FLOW}/{step['flow_id']}", {"agent_id": name})
         form = Form.of(step)
-        end = await client.rest("POST", f"{PATH}/{form.flow_id}", form.filled_in({}))
+        end = await client.rest("POST", f"{FLOW}/{form.flow_id}", form.filled_in({}))
         assert end["type"] == "create_entry", end
         await eventually(is_added)
     await client.wait_for_state(agent.entity_id, lambda state: state != "unavailable")
@@ -137,15 +82,10 @@ async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def _begin(client: HomeAssistantClient, first: Agent) -> JsonObject:
-    step: JsonObject = await client.rest("POST", PATH, {"handler": [first.entry_id, AGENT]})
+    step: JsonObject = await client.rest("POST", FLOW, {"handler": [first.entry_id, AGENT]})
     return step
 
 
 def _offers(step: JsonObject, name: str) -> bool:
     """Whether the form with the agents that can be added is shown, and has this one."""
     return step.get("step_id") == "user" and name in str(step["data_schema"])
-
-
-def _held(field: JsonObject) -> object:
-    """Return what a field of a form holds."""
-    return field.get("default", (field.get("description") or {}).get("suggested_value"))
