@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 import json
 from typing import Any, Final
@@ -16,6 +17,9 @@ from .speaker import Sink, Speaker
 
 SEND_LIMIT: Final = 10.0
 """Seconds a message may take to be sent."""
+
+PLAY_OUT_LIMIT: Final = 2.0
+"""Seconds an answer may still be heard after the session it ends."""
 
 ECHO_TAIL: Final = 0.2
 """Seconds that a room still sounds after the loudspeaker."""
@@ -134,6 +138,7 @@ class Satellite:
             tasks = [group.create_task(self._speaker.run()), group.create_task(self._listen())]
             try:
                 await self._receive()
+                await self._play_out()
             finally:
                 for task in (*tasks, *self._sending):
                     task.cancel()
@@ -173,6 +178,13 @@ class Satellite:
             pass
         frame = self._socket.protocol.close_rcvd
         self.report.close_code = frame.code if frame else None
+
+    async def _play_out(self) -> None:
+        """Let the end of the answer be heard after which the session is over."""
+        if self.report.reason == "completed":
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PLAY_OUT_LIMIT):
+                    await self._speaker.wait_until_silent()
 
     async def _listen(self) -> None:
         """Send what the microphone hears."""

@@ -53,6 +53,8 @@ class Speaker:
 
         self._odd = b""
         self._wake = asyncio.Event()
+        self._silent = asyncio.Event()
+        self._silent.set()
         self._clears = 0
         self.volume = 1.0
         self.played = 0.0
@@ -65,6 +67,7 @@ class Speaker:
 
     def play(self, pcm: bytes) -> None:
         """Queue audio; half a sample waits for its other half."""
+        self._silent.clear()
         pcm = self._odd + pcm
         whole = len(pcm) - len(pcm) % WIDTH
         self._odd = pcm[whole:]
@@ -83,7 +86,12 @@ class Speaker:
         self._odd = b""
         self._clears += 1
         heard, self.played = self.played, 0.0
+        self._silent.set()
         return heard
+
+    async def wait_until_silent(self) -> None:
+        """Wait until what was to be played up to its `finish` has been heard."""
+        await self._silent.wait()
 
     async def run(self) -> None:
         """Play, until cancelled."""
@@ -109,6 +117,7 @@ class Speaker:
         await asyncio.sleep(wait)
         if clears == self._clears:
             self.played = 0.0
+            self._silent.set()
             self._on_drained(turn_id)
 
 

@@ -331,6 +331,23 @@ async def test_without_turn_detection_it_says_when_a_question_is_over(
     assert report.turns[-1].assistant == "Hello."
 
 
+async def test_the_end_of_the_last_answer_is_heard(socket_enabled: None) -> None:
+    """The session may be over before the loudspeaker is silent."""
+
+    async def script(peer: Peer) -> None:
+        await peer.ready()
+        await peer.hear(FIRST)
+        await say(peer, "turn-1", "What time is it?", "Nine.")
+        await peer.send(events.AudioDone(turn_id="turn-1"), events.TurnEnded(turn_id="turn-1"))
+        await peer.end(Reason.COMPLETED)
+
+    async with endpoint(script) as address:
+        report, heard, _ = await session(
+            address, options=Options(cancels_echo=True, is_single=True), speed=1
+        )
+    assert (heard, report.reason) == (ANSWER * 3, "completed")
+
+
 async def test_a_turn_without_audio_is_over_with_its_end(socket_enabled: None) -> None:
     """Nothing will be heard, so nothing is waited for. Pieces of times are shown as they come."""
 
