@@ -139,10 +139,6 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
         def hold(is_held: bool) -> None:
             gateway.talk.brain.is_held = is_held
 
-        async def hang_up() -> None:
-            for line in gateway.talk.open_lines:
-                await line.lose_provider()
-
         yield Server(
             url=gateway.url,
             remote_url=remote.url,
@@ -154,7 +150,10 @@ async def fake_server(socket_enabled: None) -> AsyncGenerator[Server]:
             setup_code=setup_code,
             restart=gateway.restart,
             provider=SpeechProvider(
-                mind=gateway.talk.brain.mind, let_in=let_in, hang_up=hang_up, hold=hold
+                mind=gateway.talk.brain.mind,
+                let_in=let_in,
+                hang_up=gateway.talk.lose_provider,
+                hold=hold,
             ),
         )
 

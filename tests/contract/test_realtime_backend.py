@@ -414,14 +414,14 @@ async def test_a_problem_of_the_provider_ends_only_the_turn(
 
 @situations
 async def test_a_provider_hangs_up(talker: Talker, server: Server, situation: Situation) -> None:
-    """The gateway calls again, and the next question is answered; what the agent does goes on."""
+    """The gateway calls again, and the next question is answered; the agent is stopped."""
     await situation(talker, server)
 
     await server.provider.hang_up()
     if situation is hear_story:
         await talker.told(OutputCleared)
     if situation is ask_agent:
-        talker.backend.interrupt(0.0)
+        await talker.told(ActivityCancelled)
     await until_answered(talker, server, "Again.")
 
     lost = {each.error.reason for each in talker.of(Problem)}

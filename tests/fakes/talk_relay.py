@@ -88,6 +88,12 @@ class TalkRelay:
             if line.is_open and self._owners[line.id].socket.close_code is None
         ]
 
+    async def lose_provider(self) -> None:
+        """The provider hangs up: turns are lost, with what the agent does for them."""
+        for line in self.open_lines:
+            self._abort_consults(line)
+            await line.lose_provider()
+
     async def answer(self, request: Request) -> None:
         """Answer one request."""
         method = request.method.removeprefix("talk.")
