@@ -26,6 +26,9 @@ class Way:
     added: Sequence[float]
     """In our hands."""
 
+    pipe_added: Sequence[float]
+    """In those of the bare pipe."""
+
     ours: Sequence[float]
     """From end to end, through us."""
 
@@ -133,6 +136,7 @@ def table(figures: RealtimeFigures) -> str:
 def _way_rows(name: str, way: Way) -> list[tuple[str, str, str]]:
     return [
         *_rows(f"{name}, added", way.added, "ms", ADDED_AIM_MS),
+        *_rows("  by the bare pipe", way.pipe_added, "ms"),
         *_rows("  from end to end through us", way.ours, "ms"),
         *_rows("  from end to end through the bare pipe", way.pipe, "ms"),
     ]

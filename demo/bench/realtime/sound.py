@@ -74,13 +74,14 @@ async def measure_ways(taps: Taps, ours: Opener, pipe: Opener) -> tuple[Way, Way
         await asyncio.gather(*(each.line.mark(offsets, apart=APART) for each in lines))
         await asyncio.sleep(REST)
         added, ours_up = _marks_of(lines[0])
-        _, pipe_up = _marks_of(lines[1])
-        up = Way(added=added, ours=ours_up, pipe=pipe_up)
+        pipe_added, pipe_up = _marks_of(lines[1])
+        up = Way(added=added, pipe_added=pipe_added, ours=ours_up, pipe=pipe_up)
         answers: list[list[tuple[list[float], list[float]]]] = [[], []]
         for number in range(2 * ANSWERS):
             answers[number % 2].append(await _answer(lines[number % 2]))
     down = Way(
         added=[value for added, _ in answers[0] for value in added],
+        pipe_added=[value for added, _ in answers[1] for value in added],
         ours=[value for _, whole in answers[0] for value in whole],
         pipe=[value for _, whole in answers[1] for value in whole],
     )

@@ -15,8 +15,8 @@ LOAD = Load(
 FIGURES = RealtimeFigures(
     gateway_version="2026.9.6",
     home_assistant_version="2026.10.4",
-    up=Way(added=[1.0, 2.0, 4.0], ours=[4.0], pipe=[3.0]),
-    down=Way(added=[0.5], ours=[2.0], pipe=[2.0]),
+    up=Way(added=[1.0, 2.0, 4.0], pipe_added=[0.5], ours=[4.0], pipe=[3.0]),
+    down=Way(added=[0.5], pipe_added=[0.4], ours=[2.0], pipe=[2.0]),
     clear=[2.0, 3.0],
     pipe_clear=[20.0],
     start=[90.0, 100.06],
