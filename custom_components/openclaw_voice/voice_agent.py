@@ -1,4 +1,7 @@
-"""Which agent answers a realtime satellite: the one it names, the one chosen for it, the only one."""
+"""Which agent answers a realtime satellite.
+
+The one it names, the one chosen for it, the only one, that of its pipeline.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from .agents import agents_of
 from .assist.agent import Agent
 from .const import CONF_AGENT_ID, DOMAIN
+from .realtime.pipelines import async_agent_of
 from .realtime.protocol import ProtocolProblem, Reason
 from .voice_satellites import identifier_of
 
@@ -39,6 +43,7 @@ def async_choose_agent(
     named: str | None = None,
     satellite: str | None = None,
     near: str | None = None,
+    pipeline_id: str | None = None,
 ) -> Answering:
     """Return who answers.
 
@@ -48,6 +53,8 @@ def async_choose_agent(
         named: An agent's id, or the entity id of its conversation entity.
         satellite: Entity id of the satellite, for which an agent may have been chosen.
         near: Id of the entry that is meant when agents of several have the name, or were chosen.
+        pipeline_id: Of the pipeline that was named, or chosen for the satellite; its agent is meant
+            when there are several and none was chosen.
 
     Raises:
         ProtocolProblem: Nobody, not here, or not yet.
@@ -60,7 +67,7 @@ def async_choose_agent(
     if len(found) > 1:
         found = [each for each in found if each.coordinator.entry_id == near]
     if named is None and not found:
-        found = everybody
+        found = _unchosen(hass, everybody, pipeline_id)
     if len(found) != 1:
         raise nobody(hass, named) if not found else ProtocolProblem(Reason.NO_AGENT)
     answering = found[0]
@@ -132,6 +139,19 @@ def _everybody(hass: HomeAssistant) -> list[Answering]:
 
 def _named(everybody: Iterable[Answering], name: str) -> list[Answering]:
     return [each for each in everybody if name in (each.entity_id, each.agent.agent_id)]
+
+
+def _unchosen(
+    hass: HomeAssistant, everybody: list[Answering], pipeline_id: str | None
+) -> list[Answering]:
+    """Return who may be meant where none was chosen: of several that of the pipeline, if it can."""
+    name = async_agent_of(hass, pipeline_id) if len(everybody) > 1 and pipeline_id else None
+    if name is None:
+        return everybody
+    if any(_may_have(hass, entry, name) for entry in _away(hass)):
+        raise ProtocolProblem(Reason.GATEWAY_LOST)
+    found = [each for each in everybody if each.entity_id == name]
+    return found if found and found[0].agent.options.reachable_by_realtime else everybody
 
 
 def _is_chosen(answering: Answering, satellite: str | None) -> bool:

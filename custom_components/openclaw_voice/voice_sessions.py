@@ -131,8 +131,14 @@ class VoiceSessions:
                 raise nobody(self._hass, config.agent)
             return Prepared(info=info)
         entity_id = satellite.entity_id(self._hass) if satellite else None
+        settings = self._settings(satellite)
         answering = async_choose_agent(
-            self._hass, user, named=config.agent, satellite=entity_id, near=info.entry_id
+            self._hass,
+            user,
+            named=config.agent,
+            satellite=entity_id,
+            near=info.entry_id,
+            pipeline_id=config.pipeline_id or settings.pipeline_id,
         )
         origin = await async_origin(
             self._hass, satellite_id=entity_id, device_id=info.device_id, user_id=user.id
@@ -142,7 +148,7 @@ class VoiceSessions:
             Wish(
                 answering=answering,
                 config=config,
-                settings=self._settings(satellite),
+                settings=settings,
                 origin=origin,
                 context=Context(user_id=user.id),
             ),

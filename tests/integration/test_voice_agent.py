@@ -10,6 +10,7 @@ import pytest
 from custom_components.openclaw_voice.const import CONF_AGENT_ID, SUBENTRY_AGENT
 from tests.fakes.small_gateway import SmallGateway
 
+from .assist_backend.engines import MIND, Ear, FlowingMouth, add_engines, add_pipeline
 from .realtime_home import RealtimeHome
 from .support import AGENT
 
@@ -60,6 +61,61 @@ async def test_several_agents_and_none_chosen(
         assert session.info.device_id == satellite.device_id
     async with realtime.session(satelliteId="kitchen-1", agent="main") as caller:
         assert caller.ready["agent"] == "main"
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+async def test_several_agents_and_a_pipeline_of_one(
+    realtime: RealtimeHome, gateway: SmallGateway, is_named: bool
+) -> None:
+    """It answers, whether the satellite names the pipeline or it was chosen there."""
+    entry = await realtime.add(gateway, "main", "cook")
+    await add_engines(realtime.hass, Ear(), FlowingMouth())
+    pipeline_id = await add_pipeline(realtime.hass, conversation_engine="conversation.cook")
+    config = {"satelliteId": "kitchen-1"}
+    assert await realtime.refused(**config) == ("no_agent", NOT_ALLOWED)
+    assert await realtime.refused(**config, pipeline="nothing") == ("no_agent", NOT_ALLOWED)
+    await realtime.hass.async_block_till_done()
+    if is_named:
+        config["pipeline"] = pipeline_id
+    else:
+        await realtime.hass.services.async_call(
+            "select",
+            "select_option",
+            {"entity_id": "select.kitchen_1_assistant", "option": "Ours"},
+            blocking=True,
+        )
+    async with realtime.session(**config) as caller:
+        assert caller.ready["agent"] == "cook"
+    entity_id = entry.runtime_data.satellites.get("kitchen-1").entity_id(realtime.hass)
+    entry.runtime_data.memory.choose_agent(entity_id, "subentry-main")
+    async with realtime.session(**config) as caller:
+        assert caller.ready["agent"] == "main"
+
+
+async def test_several_agents_and_a_pipeline_of_none_of_them(
+    realtime: RealtimeHome, gateway: SmallGateway
+) -> None:
+    """Somebody else's, or of one that may not be reached: somebody has to choose."""
+    await realtime.add(gateway, "main", "cook", options={"cook": {"reachable_by_realtime": False}})
+    await add_engines(realtime.hass, Ear(), FlowingMouth())
+    for engine in (MIND, "conversation.cook"):
+        pipeline_id = await add_pipeline(realtime.hass, conversation_engine=engine)
+        assert await realtime.refused(pipeline=pipeline_id) == ("no_agent", NOT_ALLOWED)
+
+
+async def test_a_pipeline_of_an_agent_that_is_not_there_yet(
+    realtime: RealtimeHome, gateway: SmallGateway
+) -> None:
+    """The satellite tries again."""
+    away = await realtime.add(gateway, "main")
+    await add_engines(realtime.hass, Ear(), FlowingMouth())
+    pipeline_id = await add_pipeline(realtime.hass, conversation_engine=AGENT)
+    assert await realtime.hass.config_entries.async_unload(away.entry_id)
+    async with SmallGateway(agents=("cook", "baker")) as other:
+        entry = await realtime.add(other, "cook", "baker")
+        assert await realtime.refused(pipeline=pipeline_id) == ("gateway_lost", TRY_LATER)
+        assert await realtime.refused() == ("no_agent", NOT_ALLOWED)
+        assert await realtime.hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_an_agent_nobody_knows(realtime: RealtimeHome, gateway: SmallGateway) -> None:

@@ -49,5 +49,16 @@ def async_choose_pipeline(
     return PipelineChoice(pipeline=pipeline, notes=notes)
 
 
+@callback
+def async_agent_of(hass: HomeAssistant, pipeline_id: str) -> str | None:
+    """Return the agent that a pipeline names, by its entity id; None when there is no such pipeline."""
+    if assist_pipeline.DOMAIN not in hass.config.components:
+        return None
+    try:
+        return async_get_pipeline(hass, pipeline_id).conversation_engine
+    except PipelineNotFound:
+        return None
+
+
 def _has_voice(pipeline: Pipeline) -> bool:
     return pipeline.stt_engine is not None and pipeline.tts_engine is not None
