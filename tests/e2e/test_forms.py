@@ -1,4 +1,4 @@
-"""What people read and choose in the frontend: the options of a gateway, and our parts of an automation.
+"""What people read and choose in the frontend: options of gateway and agent, and our parts of an automation.
 
 The pictures are in `.artefacts/frontend`; whoever changes a text looks at them.
 """
@@ -29,6 +29,9 @@ FORM = "step-flow-form"
 DIALOG = "dialog-data-entry-flow >> dialog"
 PERSISTENT = f"{FORM} >> ha-selector-boolean >> ha-switch"
 """The first switch of the options: whether it is shown in Home Assistant."""
+
+SILENCE = f"{FORM} >> ha-selector-number >> input"
+"""The one number of the options of an agent that is to be seen once *Realtime satellites* is open."""
 
 SIDEBAR = "ha-automation-sidebar"
 TRIGGER, CONDITION = "notification_received", "is_connected"
@@ -71,17 +74,23 @@ async def test_what_people_choose_is_said_in_their_language(
     automation: str,
     page: Page,
 ) -> None:
-    """Every text of the options, the trigger and the condition is to be read; options are stored."""
+    """Every text of the options, the trigger and the condition is to be read; options are stored.
+
+    Of the agent's options, the texts about satellites that talk in real time.
+    """
     url = real_home_assistant.url
     for language in LANGUAGES:
         await speak(client, language)
         await page.open(f"{url}{ENTRY}")
         ours = translations(language)
         await read_the_options(page, ours, language)
+        await page.open(f"{url}{ENTRY}")
+        await read_the_agents_options(page, ours, language)
         await read_the_automation(page, f"{url}{automation}", ours, language)
 
     await page.open(f"{url}{ENTRY}")
     await change_an_option(page)
+    await change_the_silence(page)
 
 
 async def read_the_options(page: Page, ours: Any, language: str) -> None:  # noqa: ANN401  any JSON
@@ -95,6 +104,18 @@ async def read_the_options(page: Page, ours: Any, language: str) -> None:  # noq
     await page.picture(f"notifications-{language}", DIALOG)
     kinds = ours["selector"]["notification_kind"]
     assert unread([texts["description"], texts["sections"], kinds], await page.see(FORM)) == []
+
+
+async def read_the_agents_options(page: Page, ours: Any, language: str) -> None:  # noqa: ANN401  any JSON
+    """What answers a satellite, and whether one may ask at all."""
+    sections = ours["config_subentries"]["agent"]["step"]["options"]["sections"]
+    await open_the_agents_options(page)
+    for name in ("safety", "realtime"):
+        await page.click(f"{FORM} >> ha-expansion-panel", sections[name]["name"])
+        await page.see(FORM, next(iter(sections[name]["data_description"].values())))
+    await page.picture(f"agent-{language}", DIALOG)
+    chosen = ours["selector"]["realtime_backend"]["options"]["auto"]
+    assert unread([sections["realtime"], sections["safety"], chosen], await page.see(FORM)) == []
 
 
 async def read_the_automation(page: Page, address: str, ours: Any, language: str) -> None:  # noqa: ANN401  any JSON
@@ -137,6 +158,27 @@ async def change_an_option(page: Page) -> None:
         await page.see("step-flow-create-entry")
         await page.click("dialog-data-entry-flow >> ha-button", "Finish")
         await page.see_no(DIALOG)
+
+
+async def change_the_silence(page: Page) -> None:
+    """What was typed into the section of the satellites is there the next time."""
+    texts = translations("en")["config_subentries"]["agent"]["step"]["options"]
+    for typed in ("1.5", ""):
+        await open_the_agents_options(page)
+        await page.click(f"{FORM} >> ha-expansion-panel", texts["sections"]["realtime"]["name"])
+        await page.see(SILENCE)
+        assert (await page.value(SILENCE) != "") is (typed == "")
+        await page.fill(SILENCE, typed)
+        await page.click("dialog-data-entry-flow >> ha-button", "Submit")
+        await page.see("step-flow-abort")
+        await page.click("dialog-data-entry-flow >> ha-button", "Close")
+        await page.see_no(DIALOG)
+
+
+async def open_the_agents_options(page: Page) -> None:
+    """Press the gear of an agent."""
+    await page.click("ha-config-sub-entry-row >> ha-icon-button[slot=end]")
+    await page.see(FORM)
 
 
 async def open_the_options(page: Page) -> None:
