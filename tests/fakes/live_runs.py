@@ -142,7 +142,9 @@ class Session:
 
     def _add(self, row: JsonObject, meta: JsonObject) -> JsonObject:
         mark = meta | {"id": str(uuid.uuid4()), "seq": len(self.rows) + 1}
-        self.rows.append(row | {"timestamp": now_ms(), "__openclaw": mark})
+        # Two in one millisecond could not be told apart by their time, which tests do.
+        at = max(now_ms(), self.rows[-1]["timestamp"] + 1) if self.rows else now_ms()
+        self.rows.append(row | {"timestamp": at, "__openclaw": mark})
         return self.rows[-1]
 
 
