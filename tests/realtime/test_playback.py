@@ -198,6 +198,19 @@ def test_clearing_audio_that_was_not_sent() -> None:
     assert playback.clear(START) == Cleared(turn_id="a", dropped_seconds=1, heard=0)
 
 
+def test_it_is_known_how_much_of_a_turn_was_taken() -> None:
+    """Heard, on its way, or waiting."""
+    playback = make()
+    playback.push("a", audio(1))
+    playback.push("b", audio(2))
+    for step in range(10):
+        now = START + step / 10
+        playback.due(now)
+        assert playback.taken(now, "a") == pytest.approx(1)
+        assert playback.taken(now, "b") == pytest.approx(2)
+    assert playback.taken(now, None) == 0
+
+
 def test_clearing_after_the_last_audio_changes_nothing() -> None:
     """A clear with nothing playing is usual: somebody begins to speak."""
     playback = make()

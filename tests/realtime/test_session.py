@@ -52,7 +52,7 @@ from custom_components.openclaw_voice.realtime.session_config import (
     SessionConfig,
     SessionMode,
 )
-from custom_components.openclaw_voice.realtime.session_state import SessionState
+from custom_components.openclaw_voice.realtime.session_state import Cause, SessionState
 from custom_components.openclaw_voice.realtime.session_tasks import MAX_TASKS
 from custom_components.openclaw_voice.realtime.session_watch import SessionLimits
 
@@ -419,7 +419,6 @@ async def test_home_assistant_announces() -> None:
         bench.session.ask_to_listen()
         bench.session.set_controls(volume=0.2)
         assert bench.channel.types[-2:] == ["listen", "satellite.set"]
-    assert ("drained",) not in bench.backend.calls
 
 
 async def test_an_announcement_can_be_stopped() -> None:
@@ -693,3 +692,163 @@ async def test_too_much_at_once_is_refused() -> None:
         for _ in range(MAX_TASKS):
             bench.session.receive(Steer("faster"))
         assert bench.channel.last(say.Error).reason is Reason.RATE_LIMITED
+
+
+async def test_a_mark_alone_is_no_sound() -> None:
+    """It comes when everything was heard: nobody speaks again because of it."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(*turn())
+        await bench.channel.until(say.TurnEnded)
+        bench.session.receive(PlaybackDone("t"))
+        bench.backend.tell(
+            OutputAudio(turn_id="t", pcm=b"", mark="late"), Activity(call_id="c", summary="x")
+        )
+        await bench.channel.until(say.ToolProgress)
+        assert bench.is_in(SessionState.IDLE)
+    assert bench.backend.calls == [("played", "m"), ("drained",), ("played", "late")]
+
+
+async def test_an_announcement_without_sound_is_over_at_once() -> None:
+    """There is nothing to wait for."""
+    bench = Bench()
+    async with bench.running():
+        assert await bench.session.announce("Hm.", b"", 16_000)
+        assert bench.is_in(SessionState.IDLE)
+
+
+async def test_an_answer_may_be_stopped_before_it_is_begun() -> None:
+    """Somebody has asked, and does not want to know any more."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(TurnStarted(turn_id="t"), SpeechEnded(turn_id="t"))
+        await bench.state(SessionState.THINKING)
+        bench.session.receive(ResponseCancel())
+        assert bench.is_in(SessionState.IDLE)
+        bench.backend.tell(*turn()[3:], Activity(call_id="c", summary="x"))
+        await bench.channel.until(say.ToolProgress)
+        assert bench.channel.pcm == b""
+        assert bench.is_in(SessionState.IDLE)
+        bench.backend.tell(*turn(turn_id="u"))
+        await bench.channel.until(say.TurnEnded)
+        assert bench.channel.pcm == SECOND
+
+
+async def test_the_end_of_an_answer_that_was_stopped_is_not_told() -> None:
+    """The satellite knows; nor does it end the turn that has begun meanwhile."""
+    bench = Bench(mode=SessionMode.SINGLE)
+    async with bench.running():
+        bench.backend.tell(TurnStarted(turn_id="t"), SpeechEnded(turn_id="t"))
+        await bench.state(SessionState.THINKING)
+        bench.backend.tell(
+            TurnStarted(turn_id="u", interrupts=True),
+            TurnEnded(turn_id="t"),
+            Activity(call_id="c", summary="x"),
+        )
+        await bench.channel.until(say.ToolProgress)
+        assert bench.is_in(SessionState.LISTENING)
+        assert "turn.ended" not in bench.channel.types
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(*turn()[:-1])
+        await bench.channel.until(say.AudioDone)
+        bench.session.receive(ResponseCancel())
+        bench.backend.tell(TurnEnded(turn_id="t"), Activity(call_id="c", summary="x"))
+        await bench.channel.until(say.ToolProgress)
+        assert "turn.ended" not in bench.channel.types
+
+
+async def test_a_session_for_one_turn_ends_when_that_is_stopped() -> None:
+    """An announcement is no turn."""
+    bench = Bench(mode=SessionMode.SINGLE)
+    async with bench.running():
+        announcing = asyncio.create_task(bench.session.announce("Dinner.", SECOND, 16_000))
+        await bench.channel.until(say.AudioDone)
+        bench.session.receive(ResponseCancel())
+        assert not await announcing
+        bench.backend.tell(*turn()[:-1])
+        await bench.channel.until(say.AudioDone, 2)
+        assert bench.channel.reason is None
+        bench.session.receive(ResponseCancel())
+        await bench.ended()
+    assert bench.channel.reason is Reason.COMPLETED
+
+
+async def test_words_of_what_was_said_before_count_for_that_only() -> None:
+    """A filler was heard whole, and little of the answer that followed it in the same turn."""
+    bench = Bench(audio=AudioConfig(sample_rate=16_000, max_ahead=0.4))
+    bench.now = 100.0
+    async with bench.running():
+        bench.backend.tell(
+            ResponseStarted(turn_id="t"),
+            Transcript(speaker=Speaker.ASSISTANT, text="One moment.", is_final=True),
+            OutputAudio(turn_id="t", pcm=SECOND * 4),
+            ResponseStarted(turn_id="t"),
+            Transcript(speaker=Speaker.ASSISTANT, text="one two three four five"),
+            OutputAudio(turn_id="t", pcm=SECOND * 4),
+        )
+        await bench.state(SessionState.SPEAKING)
+        for step in range(44):
+            bench.now = 100.0 + step / 10
+            bench.session._output._step()
+        bench.session.receive(ResponseCancel())
+        assert bench.channel.last(say.TranscriptDone).text == "..."
+
+
+async def test_a_pause_ends_no_words() -> None:
+    """What was heard before it belongs to the same answer."""
+    bench = Bench(audio=AudioConfig(sample_rate=16_000, max_ahead=0.4))
+    bench.now = 100.0
+    async with bench.running():
+        bench.backend.tell(
+            ResponseStarted(turn_id="t"),
+            Transcript(speaker=Speaker.ASSISTANT, text="I look. "),
+            OutputAudio(turn_id="t", pcm=SECOND),
+        )
+        await bench.state(SessionState.SPEAKING)
+        for step in range(20):
+            bench.now = 100.0 + step / 10
+            bench.session._output._step()
+        assert bench.is_in(SessionState.THINKING)
+        bench.backend.tell(
+            Transcript(speaker=Speaker.ASSISTANT, text="Noon."),
+            OutputAudio(turn_id="t", pcm=SECOND),
+        )
+        await bench.state(SessionState.SPEAKING)
+        bench.session.receive(ResponseCancel())
+        assert bench.channel.last(say.TranscriptDone).text.startswith("I")
+
+
+async def test_who_answers_the_question_whether_somebody_is_there_is_there() -> None:
+    """They speak over it, and may speak for longer than one is waited for after it."""
+    bench: Bench
+
+    async def ask(session: RealtimeSession) -> None:
+        session.happened(Cause.HEARD)
+
+    limits = SessionLimits(silence=30.0, question=10.0)
+    bench = Bench(limits=limits, hooks=SessionHooks(ask_gently=ask, asks_when_silent=True))
+    bench.now = 100.0
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        bench.now = 131.0
+        bench.session._watch.look()
+        await bench.state(SessionState.LISTENING)
+        bench.now = 145.0
+        bench.session._watch.look()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert bench.channel.reason is None
+
+
+async def test_the_backend_knows_that_an_answer_was_heard_after_an_announcement() -> None:
+    """Both were in the loudspeaker."""
+    bench = Bench()
+    async with bench.running():
+        announcing = asyncio.create_task(bench.session.announce("Dinner.", SECOND, 16_000))
+        await bench.channel.until(say.AudioDone)
+        bench.backend.tell(*turn()[3:])
+        await bench.channel.until(say.TurnEnded)
+        bench.session.receive(PlaybackDone())
+        assert await announcing
+        assert ("drained",) in bench.backend.calls

@@ -99,6 +99,12 @@ class BackendReader:
         self._is_said = False
         """Known to be said whole: the words of the user may come later than the answer."""
 
+        self._stopped: frozenset[str | None] = frozenset()
+        """The turns that the satellite has stopped last."""
+
+        self._before: tuple[str | None, float] = (None, 0.0)
+        """A turn, and the seconds of it that belong to words before those of now."""
+
         self._tokens: dict[str, int] = {}
         self._open: dict[str, None] = {}
         self.turns = 0
@@ -120,6 +126,8 @@ class BackendReader:
     def read(self, event: BackendEvent) -> None:
         """Take one event."""
         match event:
+            case ResponseStarted(turn_id=of) | OutputEnded(turn_id=of) if of in self._stopped:
+                pass
             case OutputAudio():
                 self._audio(event)
             case OutputEnded():
@@ -139,6 +147,7 @@ class BackendReader:
             case ResponseStarted():
                 self._tell_words()
                 self._answer.begin()
+                self._begin_words(event.turn_id)
                 self._is_said = True
                 self.is_over = False
                 self._answered = event.turn_id
@@ -147,14 +156,17 @@ class BackendReader:
             case _:
                 self._read_other(event)
 
-    def refuse(self) -> None:
-        """Let nothing be heard any more of the answer that is being made."""
-        if self._answered is not None:
-            self._output.refuse(self._answered)
+    def stop(self) -> None:
+        """Let nothing be heard or told any more of the answer that is being made, or is awaited."""
+        self._stopped = frozenset({self._answered, self._turn if self._is_said else None} - {None})
+        for turn_id in self._stopped:
+            self._output.refuse(str(turn_id))
 
     def pause(self) -> None:
         """All audio was heard; more may come."""
-        self._tell_words()
+        if self._words_known:
+            self._tell_words()
+            self._begin_words(self._answered)
 
     def cut(self, cleared: Cleared) -> None:
         """The answer was interrupted: say which of its words were heard."""
@@ -163,7 +175,10 @@ class BackendReader:
         known, self._words_known = self._words_known, None
         if self._is_following and known and not self._output.still_follows(known):
             self._answer.told()
-        text = self._answer.cut(cleared.heard, cleared.dropped_seconds)
+        turn_id, before = self._before
+        before = before if turn_id == cleared.turn_id else 0.0
+        heard = max(0.0, cleared.heard - before)
+        text = self._answer.cut(heard, cleared.heard + cleared.dropped_seconds - before - heard)
         if text is not None:
             self._channel.send(say.TranscriptDone(text=text, speaker=Speaker.ASSISTANT))
 
@@ -206,7 +221,7 @@ class BackendReader:
 
     def _audio(self, event: OutputAudio) -> None:
         """Let audio be heard. The first of an answer is what people wait for."""
-        if self._output.push(event.turn_id, event.pcm, event.mark):
+        if self._output.push(event.turn_id, event.pcm, event.mark) and event.pcm:
             self._is_said = True
             self.is_over = False
             self._latency.audio(self._clock())
@@ -234,10 +249,15 @@ class BackendReader:
 
     def _end(self, turn_id: str) -> None:
         """A turn is complete; it is over when everything was heard."""
+        if self._turn not in {None, turn_id} and not self._output.is_busy:
+            # Another has begun meanwhile.
+            self.is_over = not self._is_said
+            return
         self.is_over = True
         self._tell_latency()
         self._follow_words()
-        self._output.follow(say.TurnEnded(turn_id=turn_id))
+        if turn_id not in self._stopped:
+            self._output.follow(say.TurnEnded(turn_id=turn_id))
         if not self._output.is_busy:
             self._session.over()
 
@@ -272,6 +292,10 @@ class BackendReader:
         if self._words_known and not self._is_following:
             self._is_following = True
             self._output.follow(self._words_known)
+
+    def _begin_words(self, turn_id: str | None) -> None:
+        """Note that words which come now belong to audio that comes now."""
+        self._before = (turn_id, self._output.taken(turn_id))
 
     def _tell_words(self) -> None:
         """Tell them now: the answer has no end."""

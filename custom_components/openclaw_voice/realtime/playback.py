@@ -126,6 +126,16 @@ class Playback:
         """Return how many seconds were heard of the turn that plays, else comes next, else was last."""
         return self._progress(now)[1]
 
+    def taken(self, now: float, turn_id: str | None) -> float:
+        """Return how many seconds of a turn were heard, play, or wait: of the last, or one to come."""
+        current, seconds = self._progress(now)
+        seconds = seconds if current == turn_id else 0.0
+        seconds += sum(
+            span.end - max(span.start, now) for span in self._sent if span.turn_id == turn_id
+        )
+        waiting = sum(len(piece.rest) for piece in self._pieces if piece.turn_id == turn_id)
+        return seconds + self._seconds(waiting)
+
     def clear(self, now: float) -> Cleared:
         """Take back everything, with its marks. More audio of the turn is taken again: see `refuse`."""
         turn_id, heard = self._progress(now)

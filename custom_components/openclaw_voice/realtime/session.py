@@ -128,15 +128,19 @@ class RealtimeSession:
 
     def interrupt(self) -> None:
         """Stop the answer, or the announcement."""
-        is_answering = self._output.is_busy or not self._reader.is_over
+        is_busy = self._output.is_busy or not self._reader.is_over
+        is_answering = is_busy and not self.is_announcing
         cleared = self._output.clear(refuse=True)
-        self._reader.refuse()
         reason = "response_cancelled"
         self._channel.send(server_events.AudioClear(turn_id=cleared.turn_id, reason=reason))
+        if is_answering:
+            self._reader.stop()
         self._reader.cut(cleared)
-        if not self._announcer.cancel() and is_answering:
-            self._answering.interrupt(cleared.heard)
+        self._announcer.cancel()
         self.happened(Cause.DROPPED)
+        if is_answering:
+            self._answering.interrupt(cleared.heard)
+            self._end_single()
 
     def playback_done(self, turn_id: str | None) -> None:
         """The speaker of the satellite drained."""
@@ -326,11 +330,10 @@ class RealtimeSession:
     def _on_drained(self) -> None:
         """Everything was heard: what next?"""
         self._ears.drained()
+        self._answering.drained()
         if self._announcer.heard():
             self.happened(Cause.OVER)
-            return
-        self._answering.drained()
-        if self._reader.is_over:
+        elif self._reader.is_over:
             self.over()
         else:
             self._reader.pause()
@@ -339,6 +342,10 @@ class RealtimeSession:
     def over(self) -> None:
         """A turn is over, with or without an answer."""
         self.happened(Cause.OVER)
+        self._end_single()
+
+    def _end_single(self) -> None:
+        """End the session if it was for one turn."""
         if self.config.mode is SessionMode.SINGLE:
             self.end(Reason.COMPLETED)
 

@@ -85,6 +85,7 @@ class SessionOutput:
         """Take all of something that is no answer, and return how many seconds it lasts."""
         resampler = Resampler(rate, self.format.rate)
         whole = resampler.process(pcm) + resampler.flush()
+        self._is_playing = True
         self._push(turn_id, whole, None)
         return self.format.seconds(whole)
 
@@ -122,6 +123,10 @@ class SessionOutput:
         self._wake.set()
         return cleared
 
+    def taken(self, turn_id: str | None) -> float:
+        """Return how many seconds of a turn were heard, or still will be."""
+        return self._playback.taken(self._clock(), turn_id)
+
     def refuse(self, turn_id: str) -> None:
         """Take no audio of a turn: it was stopped before there was any."""
         self._playback.refuse(turn_id)
@@ -149,7 +154,7 @@ class SessionOutput:
             return False
         self._turns[turn_id] = None
         self._pushed += len(pcm)
-        self._is_playing = True
+        self._is_playing = self._is_playing or bool(pcm)
         self._step()
         self._wake.set()
         return True

@@ -143,4 +143,5 @@ class SessionWatch:
         except Exception as err:  # noqa: BLE001 - then it could not be asked
             _LOGGER.debug("Nobody could be asked: %s", type(err).__name__)
         self.go_on()
-        self._was_asked = True
+        # Who has begun to speak meanwhile may take their time.
+        self._was_asked = self._session.state is SessionState.IDLE
