@@ -217,6 +217,14 @@ def test_one_gets_used_to_a_fan() -> None:
     assert sum(each.frames for each in made) - asked < 200
 
 
+def test_a_microphone_that_is_off_tells_nothing_of_the_room() -> None:
+    """Where a fan runs: it would stand out afterwards, as if somebody spoke."""
+    listener = make()
+    feed(listener, sound(15, FAN))
+    events = feed(listener, bytes(FORMAT.size(1)), sound(1, SPEECH * 4), sound(1, FAN))
+    assert told(events) == [("started", 16.0), ("ended", 17.0)]
+
+
 def test_speech_without_end_is_cut() -> None:
     """A radio must not keep a turn open for ever."""
     events = feed(make(limit=2), sound(1), sound(3, SPEECH), sound(1))

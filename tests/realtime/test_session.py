@@ -52,6 +52,7 @@ from custom_components.openclaw_voice.realtime.session_config import (
     SessionConfig,
     SessionMode,
 )
+from custom_components.openclaw_voice.realtime.session_ears import ECHO
 from custom_components.openclaw_voice.realtime.session_state import Cause, SessionState
 from custom_components.openclaw_voice.realtime.session_tasks import MAX_TASKS
 from custom_components.openclaw_voice.realtime.session_watch import SessionLimits
@@ -397,6 +398,7 @@ async def test_the_satellite_is_served() -> None:
 async def test_home_assistant_announces() -> None:
     """When nobody speaks, and the microphone hears nothing of it."""
     bench = Bench()
+    bench.now = 100.0
     async with bench.running():
         await bench.channel.until(say.SessionReady)
         bench.backend.tell(TurnStarted(turn_id="t"))
@@ -413,6 +415,7 @@ async def test_home_assistant_announces() -> None:
         bench.session.receive(PlaybackDone(bench.channel.last(say.Announcement).id))
         assert await announcing
         assert bench.is_in(SessionState.IDLE)
+        bench.now += ECHO
         bench.session.hear(b"\1\1")
         assert bench.backend.heard == bytes(2) + b"\1\1"
         assert len(bench.channel.pcm) == 32_000

@@ -98,18 +98,14 @@ async def test_a_backend_that_stands_by_ends_by_itself() -> None:
     backend.drained()
 
 
-def gateway() -> Bench:
-    """Return a session with a speech model, on a satellite that hears itself."""
-    return spoken(TurnDetection())
-
-
 def spoken(
     detection: TurnDetection,
     *features: Feature,
     half_duplex: bool | None = None,
     satellite_id: str | None = "k",
+    backend: BackendName = BackendName.GATEWAY,
 ) -> Bench:
-    """Return a session with a speech model."""
+    """Return a session with a speech model, on a satellite that hears itself."""
     bench = Bench(
         satellite_id=satellite_id,
         audio=AudioConfig(sample_rate=16_000, max_ahead=0.4),
@@ -117,14 +113,15 @@ def spoken(
         satellite=SatelliteInfo(features=frozenset(features)),
         half_duplex=half_duplex,
     )
-    bench.backend.info = replace(bench.backend.info, name=BackendName.GATEWAY)
+    bench.backend.info = replace(bench.backend.info, name=backend)
     bench.now = 1.0
     return bench
 
 
-async def test_a_satellite_does_not_interrupt_itself() -> None:
-    """A speech model hears silence while it speaks, and as long as the room sounds."""
-    bench = gateway()
+@pytest.mark.parametrize("backend", [BackendName.GATEWAY, BackendName.ASSIST])
+async def test_a_satellite_does_not_interrupt_itself(backend: BackendName) -> None:
+    """What answers hears silence while it speaks, and as long as the room sounds."""
+    bench = spoken(TurnDetection(), backend=backend)
     async with bench.running():
         await bench.channel.until(say.SessionReady)
         assert not bench.channel.last(say.SessionReady).capabilities.barge_in
@@ -158,6 +155,19 @@ async def test_a_satellite_may_be_heard_over_its_answers(bench_of: type[Bench]) 
         assert bench.channel.last(say.SessionReady).capabilities.barge_in
         bench.session.hear(SPEAKS)
         assert bench.backend.heard == SPEAKS
+
+
+async def test_who_holds_a_button_is_heard_over_an_announcement() -> None:
+    """They mean it."""
+    bench = spoken(TurnDetection(mode=TurnMode.MANUAL))
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        announcing = asyncio.create_task(bench.session.announce("Dinner", SECOND, 16_000))
+        await bench.channel.until(say.Announcement)
+        bench.session.hear(SPEAKS)
+        assert bench.backend.heard == SPEAKS
+        bench.session.receive(ResponseCancel())
+        assert not await announcing
 
 
 async def test_a_satellite_may_want_to_be_deaf() -> None:

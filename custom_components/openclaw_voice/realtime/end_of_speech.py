@@ -209,7 +209,9 @@ class EndOfSpeech:
 
     def _stands_out(self, level: float) -> bool:
         """Tell whether a level is more than that of the room, which follows it slowly."""
-        self._room = max(_QUIETEST, min(level, self._room * _ROOM_RISES))
+        if level:
+            # Samples of nothing but zero come from no room.
+            self._room = max(_QUIETEST, min(level, self._room * _ROOM_RISES))
         return level > self._room * _STANDS_OUT
 
 

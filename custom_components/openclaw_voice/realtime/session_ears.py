@@ -57,9 +57,7 @@ class SessionEars:
 
     def open(self, info: BackendInfo, append: Callable[[bytes], None]) -> None:
         """Let a backend hear."""
-        # The other one sees to it itself.
-        is_open = info.name is BackendName.GATEWAY
-        self._is_deaf_while_playing = is_open and not may_interrupt(self._config, info.name)
+        self._is_deaf_while_playing = not may_interrupt(self._config, info.name)
         self._input.open(info.input_rate, append)
 
     def hear(self, pcm: bytes, *, is_announcing: bool) -> None:
@@ -123,7 +121,7 @@ class SessionEars:
     def _hears_itself(self, is_announcing: bool) -> bool:
         """Tell whether the microphone hears the loudspeaker, and must not count."""
         if is_announcing:
-            return not self._config.hears_over_answers
+            return not may_interrupt(self._config, BackendName.NONE)
         is_playing = self._output.is_busy or self._is_sounding
         return self._is_deaf_while_playing and is_playing
 
