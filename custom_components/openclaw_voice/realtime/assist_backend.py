@@ -250,13 +250,14 @@ class AssistBackend(Backend):
     def _begin(self, pcm: bytes) -> None:
         """Begin a turn with what was heard by now; it ends the one before."""
         last, conversation_id = self._turn, self._request.conversation_id
-        if last is not None:
-            last.stop()
-            conversation_id = last.conversation_id
         self._count += 1
         turn_id = f"turn-{self._count}"
         interrupts = self._mode is _Mode.ANSWERING
+        # First: an answer that is cut off has not ended.
         self._events.put(TurnStarted(turn_id=turn_id, interrupts=interrupts))
+        if last is not None:
+            last.stop()
+            conversation_id = last.conversation_id
         self._turn = Turn(self._hass, self._noted(), self._events, turn_id, conversation_id)
         self._turn.hear(pcm)
         self._turns.put_nowait(self._turn)

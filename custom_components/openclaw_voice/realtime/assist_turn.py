@@ -21,6 +21,7 @@ from homeassistant.core import Context, HomeAssistant, callback
 from .audio import SAMPLE_BYTES
 from .backend import (
     Activity,
+    ActivityCancelled,
     BackendError,
     BackendEvent,
     OutputAudio,
@@ -110,6 +111,8 @@ class Turn:
         self._text = ""
         self._is_assistant = False
         self._is_understood = False
+        self._tools: dict[str, None] = {}
+        """The calls of tools that have not ended."""
 
     @property
     def is_hearing(self) -> bool:
@@ -252,13 +255,15 @@ class Turn:
             if self._is_assistant and self._text and not self._text[-1].isspace():
                 self._say(" ")
         if role == "tool_result":
-            name = delta["tool_name"]
-            self._tell(Activity(call_id=delta["tool_call_id"], summary=name, is_final=True))
+            call_id, name = delta["tool_call_id"], delta["tool_name"]
+            self._tools.pop(call_id, None)
+            self._tell(Activity(call_id=call_id, summary=name, is_final=True))
         if not self._is_assistant:
             return
         if text := delta.get("content"):
             self._say(text)
         for call in delta.get("tool_calls") or ():
+            self._tools[call.id] = None
             self._tell(Activity(call_id=call.id, summary=call.tool_name))
 
     def _on_answer(self, response: Mapping[str, Any]) -> None:
@@ -282,6 +287,8 @@ class Turn:
 
     def _end(self) -> None:
         self.is_over = True
+        if self._tools:
+            self._events.put(ActivityCancelled(call_ids=tuple(self._tools)))
         self._events.put(TurnEnded(turn_id=self.turn_id))
 
     def _tell(self, event: BackendEvent) -> None:

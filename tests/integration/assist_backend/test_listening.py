@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
+from homeassistant.helpers import llm
 import pytest
 
 from custom_components.openclaw_voice.realtime import assist_backend, assist_turn
 from custom_components.openclaw_voice.realtime.assist_backend import speech_detector
 from custom_components.openclaw_voice.realtime.backend import (
+    Activity,
+    ActivityCancelled,
     OutputAudio,
     Problem,
     SpeechEnded,
@@ -189,14 +192,34 @@ async def test_whoever_speaks_over_an_answer_interrupts_it(
     assert mind.was_cancelled.is_set()
     assert talk.all_of(TurnStarted)[1] == TurnStarted(turn_id="turn-2", interrupts=True)
     ended = talk.events.index(TurnEnded(turn_id="turn-1"))
-    assert isinstance(talk.events[ended + 1], TurnStarted)
+    assert isinstance(talk.events[ended - 1], TurnStarted)
     assert not [
         event
-        for event in talk.events[ended + 1 :]
+        for event in talk.events[ended - 1 :]
         if isinstance(event, OutputAudio) and event.turn_id == "turn-1"
     ]
     assert says(0.4) in ear.heard[1]
     assert not talk.all_of(Problem)
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+async def test_tools_of_an_answer_that_is_interrupted_do_not_end(
+    make: Callable[..., Talk], mind: Mind, *, by_hand: bool
+) -> None:
+    """Nobody is left waiting for them."""
+    talk = make(cancels_echo=True)
+    await talk.start()
+    call = llm.ToolInput(tool_name="clock", tool_args={}, external=True)
+    mind.deltas = [{"role": "assistant", "tool_calls": [call]}, PAUSE]
+    talk.ask()
+    await talk.hears(Activity)
+    if by_hand:
+        talk.backend.interrupt(0.0)
+    else:
+        mind.deltas = [{"role": "assistant"}, {"content": "Halb eins."}]
+        talk.ask()
+    await talk.hears(TurnEnded)
+    assert talk.all_of(ActivityCancelled) == [ActivityCancelled(call_ids=(call.id,))]
 
 
 async def test_what_still_plays_is_interrupted_as_well(make: Callable[..., Talk]) -> None:
