@@ -25,6 +25,7 @@ from .coordinator import OpenClawConfigEntry
 from .entity import AgentEntity, async_add_to_agents
 from .outbox.delivery import async_delivery
 from .outbox.replies import Expected
+from .voice_context import without_opening
 
 PARALLEL_UPDATES = 0
 
@@ -125,12 +126,13 @@ class OpenClawConversationEntity(AgentEntity, conversation.ConversationEntity):
             key = without_aside(key, self.coordinator.instance_id)
         question = replace(question, session_key=key, reply_to=expected.said)
         if expected.said:
-            # Home Assistant tells what the satellite has said as an instruction. The agent is told
-            # better; but the satellite may have heard the end of it.
-            said = question.extra_instructions or expected.said
+            # The satellite may have heard the end of it.
+            said = expected.aloud or expected.said
             now = asyncio.get_running_loop().time()
             agent.follow_ups.note_answer(question.origin.satellite_id, said, True, now)
-            question = replace(question, extra_instructions=None)
+            # Home Assistant tells it as an instruction. The agent is told better.
+            told = without_opening(question.extra_instructions or "", expected.aloud)
+            question = replace(question, extra_instructions=told or None)
         return question
 
     def _conclude(

@@ -31,6 +31,18 @@ def opened_with(text: str) -> str:
     return f"{OPENING_TITLE}\n{text[:MAX_ADDED]}"
 
 
+def without_opening(told: str, said: str) -> str:
+    """Return what an agent is told, without what was said at the voice device, if that is in it."""
+    before, found, after = told.partition(said)
+    if not said or not found:
+        return told
+    # Other things may have been said in the same breath.
+    lines = before.splitlines()[: before.count("\n")]
+    if lines and lines[-1] == OPENING_TITLE:
+        del lines[-1]
+    return "\n".join([*lines, after.lstrip()]).strip()
+
+
 def added_by_satellite(config: SessionConfig) -> str | None:
     """Return what the satellite itself says about who talks where, and what was said before."""
     lines = [*_about(config), *_before(config)]

@@ -488,6 +488,7 @@ async def test_a_satellite_listens_for_the_reply(house: House, kitchen: Satellit
         agent_id="main",
         session_key=JOB_SESSION,
         said="Briefing\nNumber **1**",
+        aloud="Briefing: Number 1.",
     )
 
 

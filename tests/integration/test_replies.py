@@ -19,6 +19,7 @@ from custom_components.openclaw_voice.outbox.late_answer import LateAnswer
 from custom_components.openclaw_voice.outbox.late_answers import Outbox
 from custom_components.openclaw_voice.outbox.notification import Notification, NotificationKind
 from custom_components.openclaw_voice.outbox.replies import REPLY_TIME, Expected
+from custom_components.openclaw_voice.voice_context import opened_with
 from tests.fakes.frames import accepted, answered
 from tests.fakes.gateway import Expect, ScriptedGateway
 from tests.fakes.refusals import Refusal
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.usefixtures("home")
 
 BRIEFING: Final = "agent:cook:cron:briefing:run:1"
 SAID: Final = "Dinner\nShall I order the fresh vegetables for tonight?"
+ALOUD: Final = "Dinner: Shall I order the fresh vegetables for tonight?"
 TOLD: Final = "Dinner Shall I order the fresh vegetables for tonight?"
 
 
@@ -59,7 +61,7 @@ def expect(
 ) -> None:
     """Let the cook have said something in the kitchen just now."""
     expected = Expected(
-        entry_id=entry.entry_id, agent_id="cook", session_key=session_key, said=SAID
+        entry_id=entry.entry_id, agent_id="cook", session_key=session_key, said=SAID, aloud=ALOUD
     )
     async_delivery(hass).replies.expect(KITCHEN, expected, dt_util.utcnow() - ago)
 
@@ -104,16 +106,32 @@ async def test_the_first_words_go_where_the_message_belongs(
     expect(hass, entry)
     script(gateway, "I have ordered them.", "At seven.")
     result = await ask(
-        hass, "Yes, please.", satellite_id=KITCHEN, extra_system_prompt="What it has said aloud"
+        hass, "Yes, please.", satellite_id=KITCHEN, extra_system_prompt=f"Mail: From Anna. {ALOUD}"
     )
     assert speech_of(result) == "I have ordered them."
     await ask(hass, "When is dinner?", satellite_id=KITCHEN)
     reply, question = gateway.received("agent")
     assert reply.params["sessionKey"] == BRIEFING
     assert TOLD in reply.params["extraSystemPrompt"]
-    assert "What it has said aloud" not in reply.params["extraSystemPrompt"]
+    assert ALOUD not in reply.params["extraSystemPrompt"]
+    assert "Mail" not in reply.params["extraSystemPrompt"]
     assert is_usual(question.params["sessionKey"])
     assert TOLD not in question.params["extraSystemPrompt"]
+
+
+@pytest.mark.parametrize("opening", ["", opened_with(ALOUD)])
+async def test_what_a_satellite_adds_is_not_lost_in_a_reply(
+    hass: HomeAssistant, entry: MockConfigEntry, gateway: ScriptedGateway, opening: str
+) -> None:
+    """One that talks in real time has instructions, and what was said before; none of it twice."""
+    expect(hass, entry)
+    script(gateway, "I have ordered them.")
+    added = f"- You: Hello.\nWhisper.\n{opening}".strip()
+    await ask(hass, "Yes, please.", satellite_id=KITCHEN, extra_system_prompt=added)
+    [reply] = gateway.received("agent")
+    told = reply.params["extraSystemPrompt"]
+    assert told.endswith("- You: Hello.\nWhisper.")
+    assert TOLD in told
 
 
 async def test_words_elsewhere_are_questions(
@@ -346,3 +364,5 @@ async def test_a_message_is_said_and_answered(
     script(gateway, "Okay.")
     await ask(hass, "Yes.", satellite_id=KITCHEN, extra_system_prompt=said)
     assert asked(gateway) == [BRIEFING]
+    [request] = gateway.received("agent")
+    assert said not in request.params["extraSystemPrompt"]

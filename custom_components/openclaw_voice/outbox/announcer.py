@@ -20,7 +20,7 @@ from homeassistant.util import dt as dt_util
 from .delivery import async_delivery
 from .notification import Notification, NotificationKind
 from .notification_options import REPLY_KINDS, NotificationOptions
-from .queue import ENDS, Ask, Message, Progress
+from .queue import ENDS, Ask, Message, Progress, announcement
 from .replies import Expected
 from .shown import Shown
 from .unsaid import Reminder, Unsaid
@@ -295,6 +295,7 @@ class Announcer:
             agent_id=agent_id,
             session_key=key if is_of_agent else None,
             said=f"{message.title}\n{notification.message}",
+            aloud=announcement([message]),
         )
 
     async def _async_on_progress(self, message_id: str, progress: Progress) -> None:

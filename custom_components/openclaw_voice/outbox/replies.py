@@ -27,6 +27,9 @@ class Expected:
     said: str = field(repr=False)
     """What the satellite has said, as it was written."""
 
+    aloud: str = field(default="", repr=False)
+    """The same, as it was spoken."""
+
 
 class Replies:
     """The replies that are expected, one for each satellite."""
