@@ -14,7 +14,6 @@ from .gateway.client import GatewayClient
 from .issues import GatewayIssues
 from .outbox.late_answers import Outbox
 from .outbox.notifier import Notifier
-from .realtime.protocol import Reason
 from .realtime_usage import RealtimeUsage
 from .services import async_register
 from .voice_satellites import satellite_id_of
@@ -79,16 +78,10 @@ async def async_remove_entry(hass: HomeAssistant, entry: OpenClawConfigEntry) ->
 
 
 async def async_remove_config_entry_device(
-    hass: HomeAssistant, entry: OpenClawConfigEntry, device: DeviceEntry
+    _: HomeAssistant, entry: OpenClawConfigEntry, device: DeviceEntry
 ) -> bool:
     """Let people remove satellites: gateway and agents go with what they were made from."""
-    satellite_id = satellite_id_of(entry.entry_id, device)
-    if satellite_id is None:
-        return False
-    session = async_voice_sessions(hass).hub.session_of(satellite_id)
-    if session is not None and session.info.device_id == device.id:
-        session.end(Reason.UNLOADED)
-    return True
+    return satellite_id_of(entry.entry_id, device) is not None
 
 
 async def _async_entry_updated(_: HomeAssistant, entry: OpenClawConfigEntry) -> None:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.auth.models import User
-from homeassistant.core import Context, HassJob, HomeAssistant, callback
+from homeassistant.core import Context, Event, HassJob, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.util.hass_dict import HassKey
 
 from .assist.surroundings import async_origin
@@ -65,6 +66,7 @@ class VoiceSessions:
         self._hass.data[DATA_SESSIONS] = self
         self._hass.http.register_view(self._view)
         async_register_commands(self._hass, self.hub)
+        self._hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._on_device)
         # Before Home Assistant cancels tasks: satellites are told, questions are handed over.
         self._hass.async_add_shutdown_job(HassJob(self.async_stop, f"{DOMAIN} stop sessions"))
 
@@ -167,6 +169,14 @@ class VoiceSessions:
             ask_gently=backends.async_ask_gently,
             asks_when_silent=answering.agent.options.realtime_asks_first,
         )
+
+    @callback
+    def _on_device(self, event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
+        """End the sessions of a satellite whose device is removed."""
+        if event.data["action"] == "remove":
+            for session in self.hub.sessions:
+                if session.info.device_id == event.data["device_id"]:
+                    session.end(Reason.REMOVED)
 
     def _admit(self, config: SessionConfig, user: User) -> VoiceSatellite | None:
         """Let a satellite be a device that names itself, also while no agent is chosen for it."""

@@ -55,7 +55,6 @@ PROBED = {"no_websocket", "use_no_tls", "use_tls"}
 """Errors that only a look at the gateway's health page tells apart."""
 
 NO_END = {
-    Reason.AGENT_UNREACHABLE,
     Reason.ALREADY_CONFIGURED,
     Reason.AUTH_FAILED,
     Reason.CONFIG_REQUIRED,

@@ -29,6 +29,7 @@ from custom_components.openclaw_voice.voice_satellites import (
     VoiceSatellite,
     VoiceSatellites,
 )
+from custom_components.openclaw_voice.voice_sessions import async_voice_sessions
 from tests.fakes.gateway import ScriptedGateway
 from tests.realtime.scripted import ScriptedBackend
 
@@ -263,7 +264,8 @@ async def test_people_can_remove_it(
         first = satellites.get(KITCHEN)
         assert first is not None
         assert await remove(first.device_id)
-        assert await socket.until_closed() == 1001
+        assert await socket.until_closed() == 1008
+        assert (await socket.told("session.ended"))["reason"] == "removed"
     assert satellites.get(KITCHEN) is None
     assert home.states.get(ENTITY) is None
     assert not await remove(entry.runtime_data.device_id)
@@ -280,6 +282,20 @@ async def test_people_can_remove_it(
     assert second is not None
     assert await remove(second.device_id)
     assert satellites.all == ()
+
+
+async def test_a_device_that_is_gone_has_no_session(
+    home: HomeAssistant, connect: Connect, satellites: VoiceSatellites
+) -> None:
+    """Whoever has removed it; that of another one goes on."""
+    async with connect() as socket, connect("hall") as other:
+        kitchen = satellites.get(KITCHEN)
+        assert kitchen is not None
+        dr.async_get(home).async_remove_device(kitchen.device_id)
+        assert await socket.until_closed() == 1008
+        sessions = async_voice_sessions(home).hub.sessions
+        assert [each.info.satellite_id for each in sessions if each.summary is None] == ["hall"]
+        assert other.close_code is None
 
 
 async def test_other_devices_are_left_alone(

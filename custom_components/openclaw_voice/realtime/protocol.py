@@ -83,6 +83,7 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited"
     TOO_MANY_SESSIONS = "too_many_sessions"
     REPLACED = "replaced"
+    REMOVED = "removed"
     IDLE = "idle"
     SLOW_CONSUMER = "slow_consumer"
     NO_BACKEND = "no_backend"
@@ -144,6 +145,7 @@ RULES: Final = {
     Reason.REPLACED: Rule(
         409, CloseCode.REPLACED, False, "the satellite has opened another session"
     ),
+    Reason.REMOVED: Rule(410, CloseCode.NOT_ALLOWED, False, "somebody has removed the satellite"),
     Reason.IDLE: Rule(408, CloseCode.TIMED_OUT, False, "nobody has spoken for a while"),
     Reason.SLOW_CONSUMER: Rule(
         408, CloseCode.TRY_LATER, False, "the satellite takes its messages too slowly"

@@ -14,6 +14,7 @@ WANTED_ENDS: Final = frozenset(
         Reason.COMPLETED,
         Reason.DISCONNECTED,
         Reason.IDLE,
+        Reason.REMOVED,
         Reason.REPLACED,
         Reason.STOPPED,
         Reason.UNLOADED,
