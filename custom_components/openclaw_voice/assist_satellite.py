@@ -180,9 +180,9 @@ class RealtimeSatellite(VoiceSatelliteEntity, AssistSatelliteEntity):
         Raises:
             HomeAssistantError: It was not said, or not to its end.
         """
-        rate = self._connected().config.audio.sample_rate
+        rate = (await self.async_returned_session()).config.audio.sample_rate
         pcm, rate = await async_announcement(self.hass, announcement, rate)
-        session = self._connected()
+        session = await self.async_returned_session()
         try:
             was_heard = await session.announce(announcement.message, pcm, rate)
         except TimeoutError as err:
@@ -192,11 +192,6 @@ class RealtimeSatellite(VoiceSatelliteEntity, AssistSatelliteEntity):
                 raise satellite_error(SatelliteProblem.AWAY)
             # Somebody has just begun to talk: standby ends for that.
             raise satellite_error(SatelliteProblem.BUSY, SatelliteBusyError)
-        return session
-
-    def _connected(self) -> RealtimeSession:
-        if (session := self.session) is None:
-            raise satellite_error(SatelliteProblem.AWAY)
         return session
 
     @override

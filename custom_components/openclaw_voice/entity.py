@@ -1,22 +1,28 @@
 """Bases of the entities: the device they belong to, and whether they are available."""
 
+import asyncio
 from collections.abc import Callable
-from typing import override
+from datetime import datetime
+from typing import Final, override
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import EntityCategory
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.event import async_call_later
 
 from .const import DOMAIN
 from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .exceptions import SatelliteProblem, satellite_error
-from .realtime.hub import HubEvent
+from .realtime.hub import HubEvent, HubEventKind
 from .realtime.session import RealtimeSession
 from .voice_satellites import VoiceSatellite
 from .voice_sessions import async_voice_sessions
+
+RETURN_LIMIT: Final = 3.0
+"""Seconds a satellite may take to connect again, as for standby after a session, until it counts as away."""
 
 
 class _ConnectionEntity(Entity):
@@ -126,6 +132,11 @@ class VoiceSatelliteEntity(Entity):
         self.coordinator = coordinator
         self.satellite_id = satellite.satellite_id
         self._device_id = satellite.device_id
+        self._stop_waiting: CALLBACK_TYPE | None = None
+        self._is_settled = asyncio.Event()
+        """It is connected, or is not expected."""
+
+        self._is_settled.set()
         self._attr_unique_id = satellite.unique_id(key)
         self._attr_device_info = DeviceInfo(identifiers={satellite.identifier})
         if key is None:
@@ -144,18 +155,28 @@ class VoiceSatelliteEntity(Entity):
     @property
     @override
     def available(self) -> bool:
-        """Whether the satellite is connected."""
-        return self.session is not None
+        """Whether the satellite is connected, or was until just now."""
+        return self.session is not None or self._stop_waiting is not None
 
     @override
     async def async_added_to_hass(self) -> None:
         """Follow the sessions of the satellite."""
         await super().async_added_to_hass()
         self.async_on_remove(async_voice_sessions(self.hass).hub.subscribe(self._on_hub))
+        self.async_on_remove(self._settle)
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
         """Take a new entity id in place; nothing is kept under the old one."""
+
+    async def async_returned_session(self) -> RealtimeSession:
+        """Return what the satellite is connected by, once it is when it has been so until just now.
+
+        Raises:
+            HomeAssistantError: It is not connected.
+        """
+        await self._is_settled.wait()
+        return self.connected_session()
 
     def connected_session(self) -> RealtimeSession:
         """Return what the satellite is connected by.
@@ -170,7 +191,30 @@ class VoiceSatelliteEntity(Entity):
     @callback
     def _on_hub(self, event: HubEvent[RealtimeSession]) -> None:
         if event.session.info.device_id == self._device_id:
+            self._settle()
+            if event.kind is HubEventKind.ENDED and self.session is None:
+                self._wait_for_return()
             self._on_session(event)
+
+    @callback
+    def _wait_for_return(self) -> None:
+        """Call the satellite away only when it does not connect again soon."""
+        self._is_settled.clear()
+        job = HassJob(self._on_away, cancel_on_shutdown=True)
+        self._stop_waiting = async_call_later(self.hass, RETURN_LIMIT, job)
+
+    @callback
+    def _on_away(self, _: datetime) -> None:
+        self._settle()
+        self.async_write_ha_state()
+
+    @callback
+    def _settle(self) -> None:
+        """Wait no longer."""
+        if self._stop_waiting is not None:
+            self._stop_waiting()
+            self._stop_waiting = None
+        self._is_settled.set()
 
     @callback
     def _on_session(self, _: HubEvent[RealtimeSession]) -> None:

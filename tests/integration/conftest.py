@@ -20,6 +20,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.openclaw_voice import entity
 from custom_components.openclaw_voice.const import DOMAIN
 from tests.fakes.fixtures import gateway
 from tests.fakes.gateway import ScriptedGateway
@@ -35,10 +36,14 @@ __all__ = ["gateway"]
 
 @pytest.fixture(autouse=True)
 def quick_voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what voice needs be set up with every gateway, but at once, and remember no audio."""
+    """Let what voice needs be set up with every gateway, but at once, and remember no audio.
+
+    A satellite that hangs up is away at once.
+    """
     version = AsyncMock(return_value=("7.1", 7))
     monkeypatch.setattr(FFmpegManager, "async_get_version", version)
     monkeypatch.setattr(tts, "_init_tts_cache_dir", lambda *_: str(tmp_path))
+    monkeypatch.setattr(entity, "RETURN_LIMIT", 0.0)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The entities of voice satellites: what they show, what can be chosen and set."""
 
+import asyncio
+from datetime import timedelta
 import json
 
 from homeassistant.components.assist_pipeline.pipeline import (
@@ -7,16 +9,23 @@ from homeassistant.components.assist_pipeline.pipeline import (
     async_update_pipeline,
 )
 from homeassistant.components.number import NumberEntity
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_component import DATA_INSTANCES
+from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.helpers.json import json_dumps
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.openclaw_voice import entity
 from custom_components.openclaw_voice.exceptions import SatelliteProblem
+from custom_components.openclaw_voice.number import SatelliteVolume
 from custom_components.openclaw_voice.realtime import server_events as say
 from custom_components.openclaw_voice.realtime.backend import (
     OutputAudio,
@@ -42,6 +51,7 @@ from tests.fakes.gateway import ScriptedGateway
 from .connection import lose
 from .support import add_entry, introduce, state_change
 from .talking import admit, talking
+from .voice_satellite import until_state
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -230,11 +240,43 @@ async def test_volume_and_mute_are_the_satellites(
         for service, is_muted in (("turn_on", True), ("turn_off", False)):
             await hass.services.async_call("switch", service, {"entity_id": MUTE}, blocking=True)
             assert satellite.channel.last(say.SatelliteSet) == say.SatelliteSet(muted=is_muted)
-    assert (value_of(hass, VOLUME), value_of(hass, MUTE)) == ("unavailable", "unavailable")
+    for entity_id in (VOLUME, MUTE):
+        await until_state(hass, entity_id, "unavailable")
     async with talking(hass, entry, *CONTROLS) as satellite:
         assert (value_of(hass, VOLUME), value_of(hass, MUTE)) == ("30", "off")
         satellite.session.receive(SatelliteState(muted=True))
         assert (value_of(hass, VOLUME), value_of(hass, MUTE)) == ("30", "on")
+
+
+async def test_a_satellite_that_comes_back_at_once_was_not_away(
+    hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for standby after a session: nothing flickers, and who wants to tell it something waits."""
+    monkeypatch.setattr(entity, "RETURN_LIMIT", 60.0)
+    await admitted(hass, entry, Feature.VOLUME)
+    volume = hass.data[DATA_INSTANCES]["number"].get_entity(VOLUME)
+    assert isinstance(volume, SatelliteVolume)
+    seen: list[str] = []
+
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        assert event.data["new_state"] is not None
+        seen.append(event.data["new_state"].state)
+
+    async_track_state_change_event(hass, VOLUME, note)
+    async with talking(hass, entry, Feature.VOLUME) as satellite:
+        satellite.session.receive(SatelliteState(volume=0.5))
+    waiting = asyncio.create_task(volume.async_returned_session())
+    async with talking(hass, entry, Feature.VOLUME, mode=SessionMode.STANDBY) as satellite:
+        assert await waiting is satellite.session
+    assert seen == ["unknown", "50"]
+
+    waiting = asyncio.create_task(volume.async_returned_session())
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
+    await hass.async_block_till_done()
+    assert seen == ["unknown", "50", "unavailable"]
+    with pytest.raises(HomeAssistantError, match="not connected"):
+        await waiting
 
 
 async def test_a_satellite_that_is_away_cannot_be_changed(
