@@ -100,9 +100,14 @@ class VoiceBackends:
         }
         names = list(makers) if chosen is None else [chosen]
         failures: list[BackendError] = []
-        backend, info = await start_first(
-            [makers[name] for name in names], on_failure=failures.append
-        )
+        try:
+            backend, info = await start_first(
+                [makers[name] for name in names], on_failure=failures.append
+            )
+        except BackendError:
+            if chosen is BackendName.GATEWAY and not self._is_without_model:
+                self._tell_of_realtime(chosen, failures)
+            raise
         self._tell_of_realtime(info.name, failures)
         if (opening := self._take_opening()) is not None:
             backend.note(opening)
@@ -202,12 +207,17 @@ class VoiceBackends:
         """Tell whether the engines of Home Assistant hear a language, whatever its region."""
         return language is None or _main_part(language) == _main_part(self._home_language())
 
+    @property
+    def _is_without_model(self) -> bool:
+        """Whether people want no speech model for the agent."""
+        return self._options.realtime_backend is RealtimeBackend.ASSIST
+
     def _tell_of_realtime(self, name: BackendName, failures: list[BackendError]) -> None:
         """Show people what the gateway lacks, or that it does not any more."""
         for failure in failures:
             _LOGGER.debug("A realtime backend does not start: %s", failure.reason)
         is_missing = any(failure.reason == Reason.NO_BACKEND for failure in failures)
-        if name is BackendName.GATEWAY or is_missing:
+        if is_missing or (name is BackendName.GATEWAY and not failures):
             self._wish.answering.coordinator.issues.async_show_realtime(is_missing)
 
     def _on_orphan(self, orphan: Orphan) -> None:

@@ -85,6 +85,30 @@ async def test_the_engines_answer_for_an_agent_that_wants_them(
         assert (caller.ready["backend"], caller.ready["notes"]) == ("assist", [])
     assert not has_issue(realtime, entry.entry_id)
     assert await realtime.refused(backend="gateway") == ("no_backend", 1013)
+    assert not has_issue(realtime, entry.entry_id)
+
+
+@pytest.mark.parametrize(("option", "config"), [("gateway", {}), ("auto", {"backend": "gateway"})])
+async def test_nothing_but_a_speech_model_is_wanted_and_there_is_none(
+    realtime: RealtimeHome,
+    gateway: SmallGateway,
+    mouth: FlowingMouth,
+    option: str,
+    config: dict[str, str],
+) -> None:
+    """People are told until there is one; that it is away for a moment tells nothing."""
+    entry = await realtime.add(gateway, options={"main": {"realtime_backend": option}})
+    gateway.talk.brain.is_configured = False
+    assert await realtime.refused(**config) == ("no_backend", 1013)
+    assert has_issue(realtime, entry.entry_id)
+    gateway.talk.brain.is_configured = True
+    gateway.talk.brain.is_reachable = False
+    reason, _ = await realtime.refused(**config)
+    assert reason != "no_backend"
+    assert has_issue(realtime, entry.entry_id)
+    gateway.talk.brain.is_reachable = True
+    async with realtime.session(**config):
+        assert not has_issue(realtime, entry.entry_id)
 
 
 async def test_nothing_can_answer(realtime: RealtimeHome, gateway: SmallGateway) -> None:
