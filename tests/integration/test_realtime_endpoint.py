@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
-from unittest.mock import MagicMock, patch
+from unittest.mock import AsyncMock, MagicMock, patch
 
 from aiohttp import WSServerHandshakeError
 from homeassistant.auth.models import User
@@ -242,6 +242,20 @@ async def test_nobody_may_be_there_to_answer(world: World, reason: Reason, code:
         await configure(socket)
         events, closed = await until_closed(socket)
     assert ([event["reason"] for event in events], closed) == ([reason], code)
+
+
+async def test_a_mistake_of_ours_is_told_and_quotes_nobody(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The satellite tries again later."""
+    mistake = AsyncMock(side_effect=ValueError("Grandma's token"))
+    with patch.object(world.view, "_prepare", mistake):
+        async with world.connected() as socket:
+            await configure(socket)
+            events, code = await until_closed(socket)
+    assert ([event["reason"] for event in events], code) == (["internal_error"], 1011)
+    assert "ValueError" in caplog.text
+    assert "Grandma" not in caplog.text
 
 
 async def test_texts_are_limited(world: World) -> None:

@@ -194,6 +194,9 @@ class SatelliteSocket:
             self.end(problem.reason)
         except TooManyError:
             self.end(Reason.TOO_MANY_SESSIONS)
+        except Exception as err:  # noqa: BLE001 - a mistake of ours; it may quote what was sent
+            _LOGGER.error("A satellite could not be let in: %s", type(err).__name__)
+            self.end(Reason.INTERNAL_ERROR)
         finally:
             unsubscribe()
 
