@@ -25,6 +25,7 @@ from custom_components.openclaw_voice.realtime.backend import (
     Rotating,
     Speaker,
     SpeechEnded,
+    SpeechNoticed,
     Transcript,
     TurnDetection,
     TurnEnded,
@@ -145,6 +146,7 @@ async def test_a_question_is_answered(talker: Talker, server: Server) -> None:
 
     kinds = list(dict.fromkeys(type(event) for event in talker.events))
     assert kinds == [
+        SpeechNoticed,
         TurnStarted,
         Transcript,
         SpeechEnded,

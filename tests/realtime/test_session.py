@@ -21,6 +21,7 @@ from custom_components.openclaw_voice.realtime.backend import (
     Rotating,
     Speaker,
     SpeechEnded,
+    SpeechNoticed,
     Transcript,
     TurnDetection,
     TurnEnded,
@@ -446,6 +447,23 @@ async def test_an_announcement_can_be_stopped() -> None:
     assert not await third
     assert not await bench.session.announce("Dinner", SECOND, 16_000)
     assert bench.backend.calls == []
+
+
+async def test_who_begins_to_speak_is_not_silent() -> None:
+    """Speech models tell of words only when they were said."""
+    bench = Bench(limits=SessionLimits(silence=30.0))
+    bench.now = 100.0
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        bench.now = 129.0
+        bench.backend.tell(SpeechNoticed(), Activity(call_id="c", summary="x"))
+        await bench.channel.until(say.ToolProgress)
+        bench.now = 140.0
+        bench.session._watch.look()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert bench.channel.reason is None
+        assert bench.is_in(SessionState.IDLE)
 
 
 async def test_a_silent_session_ends() -> None:

@@ -29,6 +29,7 @@ from custom_components.openclaw_voice.realtime.backend import (
     Problem,
     ResponseStarted,
     SpeechEnded,
+    SpeechNoticed,
     Transcript,
     TurnEnded,
     TurnStarted,
@@ -207,7 +208,7 @@ def test_speech_over_an_answer_that_is_complete(reader: Reader) -> None:
 def test_speech_while_nothing_is_heard(reader: Reader) -> None:
     """There is nothing to drop; but somebody speaks."""
     assert reader.turns.is_idle
-    assert reader.read(TalkClear(reason=BARGE_IN)) == []
+    assert reader.read(TalkClear(reason=BARGE_IN)) == [SpeechNoticed()]
     assert not reader.turns.is_idle
     reader.read(user("One."), response(), done())
     assert reader.turns.is_idle

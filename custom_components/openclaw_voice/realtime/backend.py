@@ -106,6 +106,11 @@ class Speaker(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechNoticed:
+    """Somebody seems to speak. If so, the turn starts when there are words of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnStarted:
     """Somebody began to speak."""
 
@@ -218,7 +223,8 @@ class Problem:
 
 
 type BackendEvent = (
-    TurnStarted
+    SpeechNoticed
+    | TurnStarted
     | TurnEnded
     | SpeechEnded
     | Transcript

@@ -20,6 +20,7 @@ from .backend import (
     Rotating,
     Speaker,
     SpeechEnded,
+    SpeechNoticed,
     Transcript,
     TurnEnded,
     TurnStarted,
@@ -56,6 +57,9 @@ class Answered(Protocol):
 
     def happened(self, cause: Cause) -> None:
         """Go to the next state."""
+
+    def touch(self) -> None:
+        """Somebody is there."""
 
     def over(self) -> None:
         """A turn is over."""
@@ -190,6 +194,7 @@ class BackendReader:
             | ClientToolCall
             | Rotating
             | Rotated
+            | SpeechNoticed
             | UsageReported
             | Problem
         ),
@@ -204,6 +209,8 @@ class BackendReader:
                 self._channel.send(say.ToolCancelled(call_ids=event.call_ids))
             case ClientToolCall():
                 self._call(event)
+            case SpeechNoticed():
+                self._session.touch()
             case Rotating():
                 self._channel.send(say.SessionRotating())
             case Rotated():

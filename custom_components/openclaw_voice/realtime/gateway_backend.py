@@ -102,11 +102,6 @@ class GatewayBackend:
         except GatewayError as err:
             _LOGGER.debug("No voice session on the gateway: %s", err.category)
             raise start_error(err) from None
-        if self._is_closed:
-            # Somebody has changed their mind meanwhile.
-            self._link = None
-            await link.session.close()
-            raise BackendError("backend_start_failed")
         name = f"openclaw_voice realtime {link.session.info.session_id}"
         self._runner = asyncio.create_task(self._run(link), name=name)
         return _info(catalog, notes)
@@ -214,8 +209,16 @@ class GatewayBackend:
         return tuple(note for note, is_missing in missing.items() if is_missing)
 
     async def _open(self) -> TalkLink:
-        """Begin a session, and use it from now on."""
+        """Begin a session, and use it from now on.
+
+        Raises:
+            BackendError: Nobody wants it any more.
+            GatewayError: There is none to be had.
+        """
         session = await self._talk.session(self._wish).__aenter__()
+        if self._is_closed:
+            await session.close()
+            raise BackendError("backend_start_failed")
         consults = Consults(
             session,
             self._turns,

@@ -32,6 +32,7 @@ from .backend import (
     ResponseStarted,
     Speaker,
     SpeechEnded,
+    SpeechNoticed,
     Transcript,
     TurnEnded,
     TurnStarted,
@@ -208,7 +209,9 @@ class TalkTurns:
             yield from self.fail("provider_unavailable")
         elif item.reason == BARGE_IN:
             self._hears = True
-            if is_playing:
+            if not is_playing:
+                yield SpeechNoticed()
+            else:
                 self.is_waiting = False
                 self._is_interrupted = True
                 if self._gateway_turn not in (self.output_turn, self._begun):
