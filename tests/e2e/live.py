@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import io
 from typing import Final, override
 
@@ -104,15 +104,35 @@ class Watched(Screen):
         self.changed.set()
 
 
+class Heard(Recording):
+    """Keeps what was heard, and tells when there is more."""
+
+    def __init__(self, changed: asyncio.Event) -> None:
+        """Nothing yet."""
+        super().__init__()
+        self._changed = changed
+
+    @property
+    def seconds(self) -> float:
+        """How much it is."""
+        return Sound(samples=bytes(self.samples), rate=RATE).seconds
+
+    @override
+    async def write(self, pcm: bytes) -> None:
+        """Keep more."""
+        await super().write(pcm)
+        self._changed.set()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
     """A satellite that is connected."""
 
     satellite: Satellite
     task: asyncio.Task[Report]
-    person: Person = field(default_factory=Person)
-    screen: Watched = field(default_factory=Watched)
-    recording: Recording = field(default_factory=Recording)
+    person: Person
+    screen: Watched
+    recording: Heard
 
     @property
     def report(self) -> Report:
@@ -137,6 +157,19 @@ class Live:
         """Ask something, and return the turn when its answer was heard."""
         assert not self.task.done(), self.report
         await self.person.say(text)
+        await self.until(lambda: self.person.has_word.is_set() or self.task.done())
+        return self.report.turns[-1]
+
+    async def ask_over(self, text: str, other: str, *, after: float) -> Turn:
+        """Ask something, and something else over its answer; return that turn as `ask` does.
+
+        `after` is how many seconds of the answer are heard before.
+        """
+        until = self.recording.seconds + after
+        await self.person.say(text)
+        await self.until(lambda: self.recording.seconds >= until)
+        await self.person.prepare(other)
+        self.person.next_question()
         await self.until(lambda: self.person.has_word.is_set() or self.task.done())
         return self.report.turns[-1]
 
@@ -184,7 +217,8 @@ async def connected(
         options: What the satellite wants.
         token: That of another user.
     """
-    person, screen, recording = Person(), Watched(), Recording()
+    person, screen = Person(), Watched()
+    recording = Heard(screen.changed)
     session = opened(
         client.url,
         token or client.token,
@@ -200,18 +234,17 @@ async def connected(
 
 @asynccontextmanager
 async def at_socket(socket: ClientConnection, options: Options) -> AsyncGenerator[Live]:
-    """Have a session on a socket that is open."""
-    person, screen, recording = Person(), Watched(), Recording()
-    satellite = Satellite(
-        socket, options, microphone=person, sink=recording, screen=screen, speed=SPEED
-    )
+    """Have a session on a socket that is open, as fast as people listen."""
+    person, screen = Person(), Watched()
+    recording = Heard(screen.changed)
+    satellite = Satellite(socket, options, microphone=person, sink=recording, screen=screen)
     async with _run(satellite, person, screen, recording) as live:
         yield live
 
 
 @asynccontextmanager
 async def _run(
-    satellite: Satellite, person: Person, screen: Watched, recording: Recording
+    satellite: Satellite, person: Person, screen: Watched, recording: Heard
 ) -> AsyncGenerator[Live]:
     """Run a session while the block lasts."""
     async with asyncio.TaskGroup() as tasks:

@@ -14,7 +14,7 @@ from websockets.typing import Origin
 from demo.client import HomeAssistantClient
 from demo.gateway import GatewayProcess
 from demo.home_assistant import DOMAIN, Account, HomeAssistantProcess
-from demo.realtime_lessons import GARDEN, STORY, WEATHER
+from demo.realtime_lessons import GARDEN, INTERRUPT_AFTER, STORY, WEATHER
 from demo.satellite.protocol import Options, endpoint_url
 from demo.voice.realtime_provider import RealtimeProvider
 from demo.voice.sound import RATE
@@ -94,7 +94,7 @@ async def test_who_may_not_use_the_agent_is_refused(
 
 
 async def test_a_page_in_a_browser_talks(client: HomeAssistantClient, attic: Attic) -> None:
-    """It has a signed path, an origin, and sound in JSON; it is no satellite."""
+    """It has a signed path, an origin, and sound in JSON; who speaks over an answer stops it."""
     path = (await client.call(f"{DOMAIN}/realtime/sign"))["path"]
     url = endpoint_url(f"{client.url}{path}")
     with pytest.raises(InvalidStatus) as forged:
@@ -104,7 +104,6 @@ async def test_a_page_in_a_browser_talks(client: HomeAssistantClient, attic: Att
     wish = Options(
         rate=RATE,
         is_binary=False,
-        max_ahead=0,
         agent=attic.agent.entity_id,
         backend="gateway",
         cancels_echo=True,
@@ -113,8 +112,12 @@ async def test_a_page_in_a_browser_talks(client: HomeAssistantClient, attic: Att
     page = connect(url, origin=Origin(client.url), compression="deflate", max_size=1 << 20)
     async with page as socket, at_socket(socket, wish) as live:
         assert socket.protocol.extensions == []
-        assert (await live.ask(GARDEN.question)).assistant == GARDEN.answer
-        assert await attic.tells(live, GARDEN.answer)
+        turn = await live.ask_over(STORY.question, WEATHER.question, after=INTERRUPT_AFTER)
+        assert turn.assistant == WEATHER.answer
+        assert any(line.startswith("silence (turn_detected)") for line in live.screen.lines)
+        cut = live.report.turns[0].assistant
+        assert cut.endswith("...")
+        assert STORY.answer.startswith(cut.removesuffix("..."))
     assert (live.report.close_code, live.report.errors) == (1000, [])
     assert len(await client.call("config/device_registry/list")) == devices
 
