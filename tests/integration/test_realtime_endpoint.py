@@ -22,6 +22,7 @@ from custom_components.openclaw_voice.realtime.backend import (
     TurnStarted,
 )
 from custom_components.openclaw_voice.realtime.endpoint import URL
+from custom_components.openclaw_voice.realtime.hub import HubEventKind
 from custom_components.openclaw_voice.realtime.protocol import Reason
 
 from .realtime_world import LIMIT, SPEECH, World, configure, told, until_closed, world_of
@@ -256,6 +257,21 @@ async def test_a_mistake_of_ours_is_told_and_quotes_nobody(
     assert ([event["reason"] for event in events], code) == (["internal_error"], 1011)
     assert "ValueError" in caplog.text
     assert "Grandma" not in caplog.text
+
+
+async def test_controls_that_tremble_are_no_flood(world: World) -> None:
+    """Every change that is told becomes states in a database."""
+    changes: list[HubEventKind] = []
+    async with world.session(satelliteId="kitchen") as socket:
+        await world.ready()
+        world.hub.subscribe(lambda event: changes.append(event.kind))
+        for number in range(200):
+            await socket.send_json({"type": "satellite.state", "volume": number % 2 / 2})
+        await socket.send_json({"type": "session.end"})
+        await until_closed(socket)
+    # The second is the end of it; a slow computer may see a few more.
+    assert 2 <= changes.count(HubEventKind.CHANGED) <= 10
+    await world.nothing_left()
 
 
 async def test_texts_are_limited(world: World) -> None:

@@ -18,6 +18,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.http import KEY_AUTHENTICATED, KEY_HASS, HomeAssistantView
 
 from . import server_events
+from .change_gate import ChangeGate
 from .client_events import ClientEvent
 from .client_messages import parse
 from .end_of_speech import Detector
@@ -239,6 +240,7 @@ class SatelliteSocket:
         if self._reason is not None:
             return
         client = prepared.info.satellite_id or prepared.info.user_id or ""
+        gate = ChangeGate(self._hub.changed, self._hass.loop.time)
         session = RealtimeSession(
             prepared.info,
             config,
@@ -246,7 +248,7 @@ class SatelliteSocket:
             self._channel,
             clock=self._hass.loop.time,
             hooks=SessionHooks(
-                on_change=self._hub.changed,
+                on_change=gate.look,
                 take_text=lambda: self._hub.take_text(client, self._hass.loop.time()),
                 ask_gently=prepared.ask_gently,
                 asks_when_silent=prepared.asks_when_silent,
@@ -257,7 +259,7 @@ class SatelliteSocket:
         self._session = session
         # Of its own: a request is cancelled when its connection is lost.
         running = self._hass.async_create_background_task(
-            self._run(session), f"realtime session {session.info.session_id}"
+            self._run(session, gate), f"realtime session {session.info.session_id}"
         )
         try:
             await self._read(session, config.audio.transport)
@@ -265,11 +267,12 @@ class SatelliteSocket:
             session.end(self._reason or self._why_left)
             await asyncio.wait({running})
 
-    async def _run(self, session: RealtimeSession) -> None:
+    async def _run(self, session: RealtimeSession, gate: ChangeGate[RealtimeSession]) -> None:
         """Run a session, and let it go when it is over."""
         try:
             await session.run()
         finally:
+            gate.close()
             if session.summary is not None:
                 self._hub.remove(session, session.summary)
 
