@@ -21,7 +21,7 @@ from .realtime.hub import Hub, SessionInfo
 from .realtime.protocol import ProtocolProblem, Reason
 from .realtime.session_config import SessionConfig, SessionMode
 from .satellite_settings import SatelliteSettings, async_satellite_settings
-from .voice_agent import async_choose_agent, async_home_of, nobody
+from .voice_agent import Answering, async_choose_agent, async_home_of, coordinators, nobody
 from .voice_backends import VoiceBackends, Wish
 from .voice_context import opened_with
 from .voice_satellites import VoiceSatellite
@@ -145,6 +145,7 @@ class VoiceSessions:
         origin = await async_origin(
             self._hass, satellite_id=entity_id, device_id=info.device_id, user_id=user.id
         )
+        self._look_again(answering, satellite)
         backends = VoiceBackends(
             self._hass,
             Wish(
@@ -177,6 +178,15 @@ class VoiceSessions:
             for session in self.hub.sessions:
                 if session.info.device_id == event.data["device_id"]:
                     session.end(Reason.REMOVED)
+
+    def _look_again(self, answering: Answering, satellite: VoiceSatellite | None) -> None:
+        """Raise ProtocolProblem for what has gone meanwhile: nobody would end that session."""
+        if self._is_stopped:
+            raise ProtocolProblem(Reason.STOPPED)
+        if answering.coordinator not in coordinators(self._hass):
+            raise ProtocolProblem(Reason.GATEWAY_LOST)
+        if satellite and dr.async_get(self._hass).async_get(satellite.device_id) is None:
+            raise ProtocolProblem(Reason.REMOVED)
 
     def _admit(self, config: SessionConfig, user: User) -> VoiceSatellite | None:
         """Let a satellite be a device that names itself, also while no agent is chosen for it."""

@@ -1,13 +1,15 @@
 """Realtime sessions with a gateway: how they are begun, what the agent is told, how they end."""
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.helpers import area_registry as ar
+from homeassistant.helpers import area_registry as ar, device_registry as dr
 from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.openclaw_voice import voice_sessions
+from custom_components.openclaw_voice.assist.question import Origin
 from custom_components.openclaw_voice.outbox.delivery import async_delivery
 from custom_components.openclaw_voice.outbox.replies import Expected
 from custom_components.openclaw_voice.realtime.consults import NOT_WANTED
@@ -269,6 +271,41 @@ async def test_an_entry_is_unloaded(realtime: RealtimeHome, gateway: SmallGatewa
         assert await caller.until_closed() == ("unloaded", GOING_AWAY)
         assert await other.until_closed() == ("unloaded", GOING_AWAY)
     assert entry.state is ConfigEntryState.NOT_LOADED
+
+
+@pytest.mark.parametrize(
+    ("happens", "end"),
+    [
+        ("unloaded", ("gateway_lost", 1013)),
+        ("removed", ("removed", 1008)),
+        ("stopped", ("stopped", GOING_AWAY)),
+    ],
+)
+async def test_something_happens_while_a_satellite_comes_in(
+    realtime: RealtimeHome,
+    gateway: SmallGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    happens: str,
+    end: tuple[str, int],
+) -> None:
+    """No session is begun that nobody would end."""
+    entry = await realtime.add(gateway, "main")
+    look = voice_sessions.async_origin
+
+    async def look_slowly(*args: Any, **named: Any) -> Origin:  # noqa: ANN401
+        if happens == "unloaded":
+            assert await realtime.hass.config_entries.async_unload(entry.entry_id)
+        elif happens == "stopped":
+            await realtime.sessions.async_stop()
+        else:
+            satellite = entry.runtime_data.satellites.get("kitchen-1")
+            dr.async_get(realtime.hass).async_remove_device(satellite.device_id)
+        return await look(*args, **named)
+
+    monkeypatch.setattr(voice_sessions, "async_origin", look_slowly)
+    assert await realtime.refused(**KITCHEN) == end
+    assert not gateway.talk.created
+    assert not realtime.hub.sessions
 
 
 async def test_home_assistant_stops(realtime: RealtimeHome, gateway: SmallGateway) -> None:
