@@ -15,7 +15,9 @@ from homeassistant.components.assist_satellite import AssistSatelliteAnnouncemen
 from homeassistant.components.ffmpeg import get_ffmpeg_manager
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.network import is_hass_url
 from homeassistant.util.hass_dict import HassKey
+from yarl import URL
 
 from .exceptions import SatelliteProblem, satellite_error
 from .realtime.audio import AudioFormat, Resampler
@@ -42,6 +44,8 @@ TTS_OPTIONS: Final = {tts.ATTR_PREFERRED_FORMAT: "wav"}
 """For streams that `async_announcement` is to read."""
 
 _PROTOCOLS: Final = "http,https,tcp,tls,crypto"
+_LOOPBACK: Final = "127.0.0.1"
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - what Home Assistant may listen on
 _KEPT: HassKey[dict[tuple[str, int], bytes]] = HassKey("openclaw_voice_preannouncements")
 _LOGGER = logging.getLogger(__name__)
 
@@ -95,7 +99,21 @@ async def async_media(hass: HomeAssistant, url: str, rate: int = RATE) -> Sound:
     Raises:
         HomeAssistantError: It cannot be played.
     """
-    return await _async_ffmpeg(hass, rate, "-protocol_whitelist", _PROTOCOLS, "-i", url), rate
+    near = _from_here(hass, url)
+    return await _async_ffmpeg(hass, rate, "-protocol_whitelist", _PROTOCOLS, "-i", near), rate
+
+
+def _from_here(hass: HomeAssistant, url: str) -> str:
+    """Return an address of Home Assistant as this computer reaches it, others as they are.
+
+    The name that the network has for it may mean nothing here, or lead through a proxy.
+    """
+    api = hass.config.api
+    if api is None or not is_hass_url(hass, url):
+        return url
+    scheme = "https" if api.use_ssl else "http"
+    host = _LOOPBACK if api.host in _EVERYWHERE else api.host
+    return str(URL(url, encoded=True).with_scheme(scheme).with_host(host).with_port(api.port))
 
 
 def _in_language(hass: HomeAssistant, voice: Voice, language: str | None) -> Voice:

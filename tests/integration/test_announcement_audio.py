@@ -3,16 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, override
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 from homeassistant.components import tts
 from homeassistant.components.assist_pipeline.pipeline import Pipeline, async_get_pipeline
+from homeassistant.components.http import ApiConfig
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.openclaw_voice import announcement_audio
-from custom_components.openclaw_voice.announcement_audio import RATE, async_say
+from custom_components.openclaw_voice.announcement_audio import RATE, async_media, async_say
 
 from .assist_backend.engines import WholeMouth, add_engines, add_pipeline, set_up_voice, text_of
 
@@ -104,3 +105,33 @@ async def fails(hass: HomeAssistant, pipeline: Pipeline, text: str = "Hallo?") -
     with pytest.raises(HomeAssistantError) as raised:
         await async_say(hass, pipeline, text)
     return raised.value.translation_key == "nothing_to_play"
+
+
+@pytest.mark.parametrize(
+    ("url", "listens", "read"),
+    [
+        (
+            "http://home.local:8123/a%2Fb?s=1",
+            ("192.0.2.9", False),
+            "http://192.0.2.9:8124/a%2Fb?s=1",
+        ),
+        ("http://home.local:8123/bell.mp3", ("::", True), "https://127.0.0.1:8124/bell.mp3"),
+        ("http://music.local:8123/song", ("192.0.2.9", False), "http://music.local:8123/song"),
+    ],
+)
+async def test_home_assistants_own_media_do_not_need_its_name(
+    hass: HomeAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    listens: tuple[str, bool],
+    read: str,
+) -> None:
+    """Which the computer it runs on may not know."""
+    hass.config.internal_url = "http://home.local:8123"
+    host, use_ssl = listens
+    hass.config.api = ApiConfig("192.0.2.9", host, 8124, use_ssl)
+    ffmpeg = AsyncMock(return_value=b"ab")
+    monkeypatch.setattr(announcement_audio, "_async_ffmpeg", ffmpeg)
+    assert await async_media(hass, url) == (b"ab", RATE)
+    assert ffmpeg.await_args is not None
+    assert ffmpeg.await_args.args[-1] == read
