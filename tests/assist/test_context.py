@@ -13,6 +13,7 @@ from custom_components.openclaw_voice.assist.context import (
     INTRODUCTION,
     LAST_MESSAGES_TITLE,
     MAX_ADDED,
+    MAX_EXTRA,
     MAX_MESSAGE,
     MAX_MESSAGES,
     MAX_NAME,
@@ -284,7 +285,8 @@ def test_what_is_told_is_bounded() -> None:
             unheard=(long,) * 20,
         ),
     )
-    assert 2 * MAX_ADDED + 2 * MAX_MESSAGES * MAX_MESSAGE < len(text) < 26_000
+    least = MAX_ADDED + MAX_EXTRA + 2 * MAX_MESSAGES * MAX_MESSAGE
+    assert least < len(text) < 42_000
 
 
 def test_work_context_names_room_person_and_time_first() -> None:

@@ -198,6 +198,37 @@ async def test_what_the_agent_is_told_through_a_pipeline(
     assert "- Person:" not in told
 
 
+@pytest.mark.parametrize("backend", ["gateway", "assist"])
+async def test_long_instructions_are_told_to_their_end(
+    realtime: RealtimeHome, gateway: SmallGateway, mouth: FlowingMouth, backend: str
+) -> None:
+    """After all that was said before, and with what opened the conversation."""
+    await realtime.add(gateway)
+    gateway.talk.brain.mind.expect(QUESTION)
+    realtime.sessions.async_note_opening("kitchen-1", "The cake is done.")
+    history = [{"role": "user", "text": "word " * 100}] * 12
+    wanted = {
+        **KITCHEN,
+        "backend": backend,
+        "instructionsOverride": "x" * 7991 + " Whisper.",
+        "conversationHistory": history,
+    }
+    manual = BUTTON if backend == "assist" else {}
+    async with realtime.session(**wanted, **manual) as caller:
+        if backend == "assist":
+            await caller.socket.send_bytes(SPEECH)
+            await caller.socket.send_json({"type": "audio.commit"})
+        else:
+            await caller.speak()
+        await caller.told("audio.done")
+    if backend == "assist":
+        told = gateway.received("agent")[0].params["extraSystemPrompt"]
+    else:
+        told = gateway.received("talk.client.toolCall")[0].params["args"]["context"]
+    assert "x Whisper." in told
+    assert "The cake is done." in told
+
+
 async def test_an_answer_that_comes_when_the_satellite_has_left(
     realtime: RealtimeHome, gateway: SmallGateway
 ) -> None:

@@ -47,7 +47,10 @@ MAX_NAME: Final = 80
 """Characters of a name in an instruction."""
 
 MAX_ADDED: Final = 8_000
-"""Characters of the agent's own instructions, and of those of one turn."""
+"""Characters of the agent's own instructions."""
+
+MAX_EXTRA: Final = 24_000
+"""Characters of those of one turn: a satellite adds as many, what was said before, and what was said last."""
 
 MAX_WORK_CONTEXT: Final = 640
 """Characters the gateway takes with a message."""
@@ -129,7 +132,7 @@ def build_instructions(
     rendered: str = "",
     meanwhile: Meanwhile = NOTHING_MEANWHILE,
 ) -> str:
-    """Return the instructions for a run, at most some 25 000 characters.
+    """Return the instructions for a run, at most some 42 000 characters.
 
     What is most particular to the turn comes last, where it weighs most.
 
@@ -145,10 +148,12 @@ def build_instructions(
         VOICE_INSTRUCTION if question.is_spoken else INTRODUCTION,
         _list(FACTS_TITLE, facts),
         ONLY_IF_ADDRESSED if options.only_if_addressed else "",
-        _text(rendered),
+        _text(rendered, MAX_ADDED),
         *_going_on(meanwhile),
         _reply_to(question),
-        _text(question.extra_instructions or "") if ContextField.EXTRA in options.context else "",
+        _text(question.extra_instructions or "", MAX_EXTRA)
+        if ContextField.EXTRA in options.context
+        else "",
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -257,9 +262,9 @@ def _list(title: str, items: Iterable[tuple[str, str]]) -> str:
     return "\n".join([title, *lines]) if lines else ""
 
 
-def _text(text: str) -> str:
+def _text(text: str, limit: int) -> str:
     """Return what somebody wrote as an instruction, without invisible characters."""
-    return "\n".join(_visible(line) for line in text.splitlines()).strip()[:MAX_ADDED].rstrip()
+    return "\n".join(_visible(line) for line in text.splitlines()).strip()[:limit].rstrip()
 
 
 def _visible(text: str) -> str:
