@@ -10,7 +10,7 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from .announcement_audio import async_say
-from .assist.options import RealtimeBackend
+from .assist.options import ContextField, RealtimeBackend
 from .assist.phrases import async_texts
 from .assist.question import Origin, Question
 from .assist.scope import named_conversation
@@ -109,7 +109,8 @@ class VoiceBackends:
                 self._tell_of_realtime(chosen, failures)
             raise
         self._tell_of_realtime(info.name, failures)
-        if (opening := self._take_opening()) is not None:
+        opening = self._take_opening()
+        if opening is not None and ContextField.EXTRA in self._options.context:
             backend.note(opening)
         return backend, replace(info, notes=(*info.notes, *self._notes(info.name)))
 

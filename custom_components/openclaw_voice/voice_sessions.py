@@ -14,6 +14,7 @@ from homeassistant.core import Context, Event, HassJob, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util.hass_dict import HassKey
 
+from .assist.options import ContextField
 from .assist.surroundings import async_origin
 from .const import DOMAIN
 from .realtime.endpoint import Prepared, RealtimeHub, RealtimeView
@@ -103,7 +104,8 @@ class VoiceSessions:
         text = opened_with(text)
         session = self.hub.session_of(satellite_id)
         if session is not None and not session.is_standby:
-            session.note(text)
+            if self._may_be_told(session.info):
+                session.note(text)
             return
         self._openings.pop(satellite_id, None)
         self._openings[satellite_id] = (text, self._hass.loop.time() + OPENING_LIMIT)
@@ -178,6 +180,15 @@ class VoiceSessions:
             for session in self.hub.sessions:
                 if session.info.device_id == event.data["device_id"]:
                     session.end(Reason.REMOVED)
+
+    def _may_be_told(self, info: SessionInfo) -> bool:
+        """Tell whether the agent of a session may know what is added to a question."""
+        return any(
+            agent.agent_id == info.agent_id and ContextField.EXTRA in agent.options.context
+            for each in coordinators(self._hass)
+            if each.entry_id == info.entry_id
+            for agent in each.agents.values()
+        )
 
     def _look_again(self, answering: Answering, satellite: VoiceSatellite | None) -> None:
         """Raise ProtocolProblem for what has gone meanwhile: nobody would end that session."""

@@ -95,12 +95,15 @@ async def test_an_agent_is_told_what_its_options_allow(
     options = {"main": {"context": ["time"], "instructions": "Be {{ 'brief' }}."}}
     await realtime.add(gateway, "main", options=options)
     gateway.talk.brain.mind.expect(QUESTION)
+    realtime.sessions.async_note_opening("kitchen-1", "You said: the cake is done.")
     async with realtime.session(**KITCHEN, instructionsOverride="Whisper.") as caller:
+        realtime.sessions.async_note_opening("kitchen-1", "You said: the cake is cold.")
         await caller.speak()
         await caller.told("audio.done")
     assert "Be brief." in asked(gateway)
     assert "Kitchen" not in asked(gateway)
     assert "Whisper" not in asked(gateway)
+    assert "cake" not in asked(gateway)
 
 
 async def test_what_the_speech_model_is_like(realtime: RealtimeHome, gateway: SmallGateway) -> None:
