@@ -87,18 +87,17 @@ def async_home_of(
     Raises:
         ProtocolProblem: The user has no right to use an agent of that entry, or it is not set up.
     """
-    everybody = list(coordinators(hass))
-    homes = [each for each in everybody if each.satellites.get(satellite_id)]
-    if not homes and any(_knows(hass, entry, satellite_id) for entry in _away(hass)):
+    everybody, agents = list(coordinators(hass)), _everybody(hass)
+    of_agent = [each.coordinator for each in _named(agents, named)] if named is not None else []
+    known = [each for each in everybody if each.satellites.get(satellite_id)]
+    if not known and any(_knows(hass, entry, satellite_id) for entry in _away(hass)):
         raise ProtocolProblem(Reason.GATEWAY_LOST)
-    if not homes and named is not None:
-        homes = [each.coordinator for each in _named(_everybody(hass), named)]
-    if not homes:
-        homes = everybody
-    if len(homes) != 1:
+    # Two know one that came while the first of them was switched off.
+    homes = [each for each in known if each in of_agent][:1] or known[:1] or of_agent or everybody
+    theirs = [each for each in agents if each.coordinator in homes]
+    if len(homes) != 1 or not theirs:
         return None
-    agents = [each for each in _everybody(hass) if each.coordinator is homes[0]]
-    if not any(may_use(user, each) for each in agents):
+    if not any(may_use(user, each) for each in theirs):
         raise ProtocolProblem(Reason.AGENT_UNREACHABLE)
     return homes[0]
 

@@ -209,15 +209,44 @@ async def test_an_agent_that_realtime_satellites_may_not_reach(
     assert await realtime.refused() == ("agent_unreachable", NOT_ALLOWED)
 
 
+@pytest.mark.parametrize(
+    "config", [{}, {"satelliteId": "kitchen-1"}, {"satelliteId": "kitchen-1", "mode": "standby"}]
+)
 async def test_an_agent_whose_entity_is_disabled(
-    realtime: RealtimeHome, gateway: SmallGateway
+    realtime: RealtimeHome, gateway: SmallGateway, config: dict[str, str]
 ) -> None:
     """It answers nobody."""
-    await realtime.add(gateway, "main")
+    entry = await realtime.add(gateway, "main")
     er.async_get(realtime.hass).async_update_entity(
         AGENT, disabled_by=er.RegistryEntryDisabler.USER
     )
-    assert await realtime.refused() == ("no_agent", NOT_ALLOWED)
+    assert await realtime.refused(**config) == ("no_agent", NOT_ALLOWED)
+    assert entry.runtime_data.satellites.all == ()
+
+
+async def test_a_satellite_that_two_gateways_know(
+    realtime: RealtimeHome, gateway: SmallGateway
+) -> None:
+    """As one of them was switched off for a while: it keeps a device, that of its agent."""
+    first = await realtime.add(gateway, "main")
+    kitchen = {"satelliteId": "kitchen-1", "mode": "standby"}
+    async with realtime.session(**kitchen):
+        pass
+    entries = realtime.hass.config_entries
+    await entries.async_set_disabled_by(first.entry_id, ConfigEntryDisabler.USER)
+    async with SmallGateway(agents=("cook",)) as other:
+        second = await realtime.add(other, "cook")
+        async with realtime.session(**kitchen):
+            pass
+        await entries.async_set_disabled_by(first.entry_id, None)
+        assert first.runtime_data.satellites.get("kitchen-1") is not None
+        for config, home in (({}, first), ({"agent": "cook"}, second), ({"agent": "main"}, first)):
+            async with realtime.session(**kitchen, **config):
+                homes = [
+                    each.info.entry_id for each in realtime.hub.sessions if each.summary is None
+                ]
+                assert homes[-1] == home.entry_id
+        assert await entries.async_unload(second.entry_id)
 
 
 @pytest.mark.parametrize("config", [{}, {"satelliteId": "kitchen-1"}])
