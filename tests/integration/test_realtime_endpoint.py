@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, patch
 
-from aiohttp import WSServerHandshakeError
+from aiohttp import WSServerHandshakeError, web
 from homeassistant.auth.models import User
 from homeassistant.components.http.auth import async_sign_path
 from homeassistant.core import HomeAssistant
@@ -133,6 +133,23 @@ async def test_a_revoked_token_ends_the_session(world: World, bearer: str | None
         world.hass.auth.async_remove_refresh_token(refresh)
         events, code = await until_closed(socket)
     assert ([event["reason"] for event in events], code) == (["token_revoked"] * 2, 1008)
+
+
+async def test_a_token_that_is_revoked_meanwhile_lets_nobody_in(world: World) -> None:
+    """While the connection was made."""
+    refresh = world.hass.auth.async_validate_access_token(world.token)
+    assert refresh is not None
+    prepare = web.WebSocketResponse.prepare
+
+    async def prepare_slowly(socket: web.WebSocketResponse, request: web.Request) -> Any:  # noqa: ANN401
+        world.hass.auth.async_remove_refresh_token(refresh)
+        return await prepare(socket, request)
+
+    with patch.object(web.WebSocketResponse, "prepare", prepare_slowly):
+        async with world.connected() as socket:
+            events, code = await until_closed(socket)
+    assert ([event["reason"] for event in events], code) == (["token_revoked"], 1008)
+    assert not world.users
 
 
 async def test_the_first_message_has_to_come_in_time(world: World) -> None:

@@ -231,6 +231,8 @@ class SatelliteSocket:
         """End when the token is revoked; return what ends that."""
         if self._token_id is None:
             return lambda: None
+        if self._hass.auth.async_get_refresh_token(self._token_id) is None:
+            self.end(Reason.TOKEN_REVOKED)
         return self._hass.auth.async_register_revoke_token_callback(
             self._token_id, lambda: self.end(Reason.TOKEN_REVOKED)
         )
