@@ -11,14 +11,16 @@ import pytest
 
 from custom_components.openclaw_voice.realtime.audio import (
     ENGINE_RATES,
-    RATES,
     SAMPLE_BYTES,
     AudioFormat,
     Chunker,
     Resampler,
 )
+from custom_components.openclaw_voice.realtime.protocol import SAMPLE_RATES
 
-PAIRS = [(source, target) for source, target in product(ENGINE_RATES, RATES) if source != target]
+PAIRS = [
+    (source, target) for source, target in product(ENGINE_RATES, SAMPLE_RATES) if source != target
+]
 LOUD = 10_000
 """The amplitude of tones."""
 
@@ -210,7 +212,7 @@ def test_a_format_knows_lengths() -> None:
     assert audio_format.silence(0.5) == bytes(16_000)
 
 
-@given(st.sampled_from(RATES), st.integers(0, 100_000))
+@given(st.sampled_from(SAMPLE_RATES), st.integers(0, 100_000))
 def test_length_and_size_undo_each_other(rate: int, count: int) -> None:
     """No sample is lost by rounding."""
     audio_format = AudioFormat(rate)

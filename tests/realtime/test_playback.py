@@ -4,12 +4,8 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from custom_components.openclaw_voice.realtime.audio import AudioFormat
-from custom_components.openclaw_voice.realtime.playback import (
-    CHUNK_SECONDS,
-    Chunk,
-    Cleared,
-    Playback,
-)
+from custom_components.openclaw_voice.realtime.playback import Chunk, Cleared, Playback
+from custom_components.openclaw_voice.realtime.protocol import MAX_CHUNK
 
 FORMAT = AudioFormat(16_000)
 START = 1_000.0
@@ -368,7 +364,7 @@ def test_every_sample_is_sent_cleared_or_counted(
             playback.clear(now)
             ahead_until = now
         for chunk in playback.due(now):
-            assert 0 < FORMAT.seconds(chunk.pcm) <= CHUNK_SECONDS
+            assert 0 < FORMAT.seconds(chunk.pcm) <= MAX_CHUNK
             sent += FORMAT.seconds(chunk.pcm)
             ahead_until = max(ahead_until, now) + FORMAT.seconds(chunk.pcm)
             if max_ahead and not any(kind == "done" and turn for kind, turn, _ in script):

@@ -11,6 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from custom_components.openclaw_voice import voice_backends
+from custom_components.openclaw_voice.gateway.frames import JsonObject
 from custom_components.openclaw_voice.realtime import (
     backend_choice,
     gateway_backend,
@@ -41,7 +42,7 @@ from custom_components.openclaw_voice.realtime.client_events import (
 )
 from custom_components.openclaw_voice.realtime.client_messages import _READERS, parse
 from custom_components.openclaw_voice.realtime.message_fields import Fields
-from custom_components.openclaw_voice.realtime.protocol import RULES, JsonObject, Reason
+from custom_components.openclaw_voice.realtime.protocol import RULES, Reason
 from custom_components.openclaw_voice.realtime.session_config import (
     AudioConfig,
     Feature,

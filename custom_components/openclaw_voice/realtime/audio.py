@@ -11,12 +11,11 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_BYTES = 2
-RATES = (8_000, 16_000, 24_000, 48_000)
-"""Samples a second that satellites and backends may use."""
+from .protocol import SAMPLE_RATES
 
-ENGINE_RATES = (*RATES, 11_025, 22_050, 32_000, 44_100)
-"""Samples a second of what text-to-speech engines make: can be brought to one of `RATES`.
+SAMPLE_BYTES = 2
+ENGINE_RATES = (*SAMPLE_RATES, 11_025, 22_050, 32_000, 44_100)
+"""Samples a second of what text-to-speech engines make: can be brought to one of `SAMPLE_RATES`.
 
 With 11025 Hz and its multiples, audio comes out in groups of up to 40 ms.
 """
@@ -42,7 +41,7 @@ class AudioFormat:
     """PCM at one rate.
 
     Raises:
-        ValueError: The rate is none of `RATES`.
+        ValueError: The rate is none of `SAMPLE_RATES`.
     """
 
     rate: int
@@ -50,7 +49,7 @@ class AudioFormat:
 
     def __post_init__(self) -> None:
         """Check the rate."""
-        _check_rate(self.rate, RATES)
+        _check_rate(self.rate, SAMPLE_RATES)
 
     def seconds(self, pcm: bytes) -> float:
         """Return how long audio plays."""
@@ -72,13 +71,13 @@ class Resampler:
     filter has seen what follows: up to 1.9 ms of it with 16 kHz as the lower rate, 3.8 ms with 8 kHz.
 
     Raises:
-        ValueError: The source is none of `ENGINE_RATES`, or the target none of `RATES`.
+        ValueError: The source is none of `ENGINE_RATES`, or the target none of `SAMPLE_RATES`.
     """
 
     def __init__(self, source: int, target: int) -> None:
         """Convert from and to so many samples a second."""
         _check_rate(source, ENGINE_RATES)
-        _check_rate(target, RATES)
+        _check_rate(target, SAMPLE_RATES)
         self._source = source
         self._target = target
         self._filter = None if source == target else _filter(source, target)

@@ -6,7 +6,8 @@ import json
 from math import isfinite
 from typing import Final, Self
 
-from .protocol import MILLISECONDS, JsonObject, ProtocolProblem, Reason
+from ..gateway.frames import MILLISECONDS, JsonObject
+from .protocol import ProtocolProblem, Reason
 
 MAX_NAME: Final = 128
 """Characters of a name or an id."""

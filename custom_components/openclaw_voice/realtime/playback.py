@@ -8,9 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from .audio import SAMPLE_BYTES, AudioFormat
-
-CHUNK_SECONDS = 0.04
-"""The most that is sent in one piece."""
+from .protocol import MAX_CHUNK
 
 _MAX_MARKS = 65_536
 _MAX_REFUSED = 64
@@ -20,7 +18,7 @@ _INSTANT = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Audio to be sent now: at most 40 ms."""
+    """Audio to be sent now: at most `MAX_CHUNK`."""
 
     turn_id: str
     pcm: bytes = field(repr=False)
@@ -47,7 +45,7 @@ class Playback:
         """Let the satellite hold `max_ahead` seconds (0: as much as there is); keep `bound` here."""
         self._format = audio_format
         self._max_ahead = max_ahead
-        chunk = min(CHUNK_SECONDS, max_ahead / 2) if max_ahead else CHUNK_SECONDS
+        chunk = min(MAX_CHUNK, max_ahead / 2) if max_ahead else MAX_CHUNK
         self._chunk_bytes = max(audio_format.size(chunk), SAMPLE_BYTES)
         self._bound_bytes = max(audio_format.size(bound), SAMPLE_BYTES)
         self._pieces: deque[_Piece] = deque()

@@ -7,22 +7,15 @@ wire.
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any, Final
-
-type JsonObject = dict[str, Any]
-"""A JSON object of the wire."""
+from typing import Final
 
 VERSION: Final = 1
 """Grows when a satellite that knows only the one before would misunderstand us."""
-
-MILLISECONDS: Final = 1000.0
-"""Milliseconds in a second."""
 
 SAMPLE_RATES: Final = (8000, 16000, 24000, 48000)
 """Samples a second that a satellite may choose, the same both ways."""
 
 DEFAULT_SAMPLE_RATE: Final = 24000
-BYTES_PER_SAMPLE: Final = 2
 
 MAX_MESSAGE: Final = 128 * 1024
 """Bytes of one message of a satellite."""

@@ -10,16 +10,15 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
+from ..gateway.frames import MILLISECONDS, JsonObject
 from .backend import BackendName, Capabilities, Speaker
 from .protocol import (
     FIRST_MESSAGE_LIMIT,
     IDLE_LIMIT,
     MAX_MESSAGE,
     MAX_TEXT_PER_MINUTE,
-    MILLISECONDS,
     RULES,
     VERSION,
-    JsonObject,
     Reason,
 )
 from .session_config import AudioConfig
