@@ -7,6 +7,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Coroutine
 from dataclasses import replace
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.auth.models import User
@@ -37,6 +38,8 @@ OPENING_LIMIT: Final = 300.0
 MAX_OPENINGS: Final = 64
 PROMISE_LIMIT: Final = 5.0
 """Seconds to write down which answers are owed when sessions end."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 DATA_SESSIONS: Final[HassKey[VoiceSessions]] = HassKey(f"{DOMAIN}_voice_sessions")
 
@@ -216,6 +219,14 @@ class VoiceSessions:
         return text if self._hass.loop.time() < until else None
 
     def _keep_promise(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._hass.async_create_task(work, f"{DOMAIN} promise an answer")
+        task = self._hass.async_create_task(_kept(work), f"{DOMAIN} promise an answer")
         self._promises.add(task)
         task.add_done_callback(self._promises.discard)
+
+
+async def _kept(work: Coroutine[Any, Any, None]) -> None:
+    """Do what was promised; a failure is logged without what it may quote."""
+    try:
+        await work
+    except Exception as err:  # noqa: BLE001 - nobody waits for it
+        _LOGGER.error("A late answer could not be promised: %s", type(err).__name__)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+import gc
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
@@ -283,6 +284,29 @@ async def test_an_answer_is_owed_when_the_entry_is_unloaded(
         outbox = entry.runtime_data.outbox
         assert await realtime.hass.config_entries.async_unload(entry.entry_id)
         assert [answer.question for answer in outbox.all()] == ["MODEL:HANG 30"]
+
+
+async def test_an_answer_that_cannot_be_promised(
+    realtime: RealtimeHome,
+    gateway: SmallGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Is a mistake that is logged without what was asked; nothing else fails with it."""
+    adopt = AsyncMock(side_effect=ValueError("MODEL:HANG 30"))
+    monkeypatch.setattr(voice_backends, "async_adopt", adopt)
+    entry = await realtime.add(gateway)
+    gateway.talk.brain.mind.teach(QUESTION, Consult(question="MODEL:HANG 30"))
+    gateway.talk.brain.mind.expect(QUESTION)
+    async with realtime.session(**KITCHEN) as caller:
+        await caller.speak()
+        await gateway.wait_for_request("talk.client.toolCall")
+        await caller.told("tool.progress")
+        assert await realtime.hass.config_entries.async_unload(entry.entry_id)
+    assert adopt.await_count == 1
+    gc.collect()
+    assert "A late answer could not be promised: ValueError" in caplog.text
+    assert "MODEL:HANG" not in caplog.text
 
 
 async def test_silent_people_are_asked(
