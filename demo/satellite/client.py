@@ -316,7 +316,7 @@ class Satellite:
 
     def _on_announcement(self, event: dict[str, Any]) -> None:
         self.report.announcements.append(event["text"])
-        self._screen.sentence("announcement", event["text"])
+        self._screen.sentence("announcement", event["text"] or "(a sound)")
 
     def _on_listen(self, event: dict[str, Any]) -> None:
         """Somebody is to speak: to the agent, or to answer a question of Home Assistant."""

@@ -177,13 +177,16 @@ async def test_speech_over_an_answer_silences_it(socket_enabled: None) -> None:
     assert report.turns[0].clear_ms is None
 
 
-async def test_announcements_are_played_and_confirmed(socket_enabled: None) -> None:
+@pytest.mark.parametrize(("text", "line"), [("Dinner.", "Dinner."), ("", "(a sound)")])
+async def test_announcements_are_played_and_confirmed(
+    socket_enabled: None, text: str, line: str
+) -> None:
     """Whoever announces waits for it."""
 
     async def script(peer: Peer) -> None:
         await peer.ready()
         await peer.send(
-            events.Announcement(id="a1", text="Dinner."), ANSWER, events.AudioDone(turn_id="a1")
+            events.Announcement(id="a1", text=text), ANSWER, events.AudioDone(turn_id="a1")
         )
         assert await peer.next_event() == PlaybackDone("a1")
         await peer.send(events.Listen())
@@ -192,9 +195,9 @@ async def test_announcements_are_played_and_confirmed(socket_enabled: None) -> N
     async with endpoint(script) as address:
         report, heard, shown = await session(address)
     assert heard == ANSWER
-    assert report.announcements == ["Dinner."]
+    assert report.announcements == [text]
     assert (report.reason, report.close_code) == ("idle", 4408)
-    assert "Announcement: Dinner.\n" in shown
+    assert f"Announcement: {line}\n" in shown
 
 
 async def test_in_standby_it_is_told_and_asked_something(socket_enabled: None) -> None:
