@@ -21,6 +21,7 @@ from custom_components.openclaw_voice.realtime.backend import (
     Rotating,
     Speaker,
     SpeechEnded,
+    SpeechNoticed,
     Transcript,
     TurnEnded,
     TurnStarted,
@@ -52,12 +53,14 @@ def told(chance: random.Random) -> BackendEvent:
     speaker = chance.choice(list(Speaker))
     return chance.choice(
         [
+            SpeechNoticed(),
             TurnStarted(turn_id=turn_id, interrupts=chance.random() < 0.5),
             TurnEnded(turn_id=turn_id),
             SpeechEnded(turn_id=turn_id),
             Transcript(speaker=speaker, text="some words", is_final=chance.random() < 0.5),
             ResponseStarted(turn_id=turn_id),
             OutputAudio(turn_id=turn_id, pcm=bytes(chance.randrange(5_000) * 2), mark="m"),
+            OutputAudio(turn_id=turn_id, pcm=b"", mark="n"),
             OutputEnded(turn_id=turn_id),
             OutputCleared(reason="reset"),
             Activity(call_id="c", summary="Running", is_final=chance.random() < 0.5),
@@ -113,6 +116,12 @@ async def test_a_session_survives_everything(seed: int) -> None:
                 await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
+        while bench.session.state is SessionState.SPEAKING:
+            # It lasts no longer than what is heard.
+            assert bench.session._output.is_busy
+            bench.now += 0.2
+            bench.session._output._step()
+            await asyncio.sleep(0)
         bench.session.stop_listening()
         # Somebody speaks, nothing is understood, and everything was heard.
         bench.backend.tell(
