@@ -65,6 +65,12 @@ class RealtimeUsage:
         self._live: dict[str, RealtimeSession] = {}
         """Those that go on, by their ids."""
 
+        self._dropped = 0.0
+        """Seconds of audio that nobody heard, of sessions that have ended."""
+
+        self._unknown = 0
+        """Events of newer satellites that were ignored in those."""
+
         self._listeners = Listeners[[]]()
         self._end_listeners = Listeners[[Mapping[str, Any]]]()
         self._stop_ticking: CALLBACK_TYPE | None = None
@@ -147,6 +153,8 @@ class RealtimeUsage:
             "total": self.total,
             "seconds_today": round(self.seconds_today),
             "ends": dict(self.ends),
+            "dropped_seconds": round(self._dropped, 1),
+            "unknown_events": self._unknown,
             "has_price": self.price is not None,
         }
 
@@ -181,6 +189,8 @@ class RealtimeUsage:
     def _on_end(self, session: RealtimeSession, summary: SessionSummary) -> None:
         """Tell that a session has ended."""
         self.ends[summary.reason] += 1
+        self._dropped += summary.dropped
+        self._unknown += session.unknown_events
         info = session.info
         data = {
             "type": ENDED if summary.reason in WANTED_ENDS else FAILED,

@@ -53,6 +53,7 @@ class FakeSession:
     backend_info: BackendInfo | None = None
     is_standby: bool = False
     state: SessionState = SessionState.IDLE
+    unknown_events: int = 0
 
     def end(self, reason: str) -> None:
         """Nobody ends it here."""
@@ -103,7 +104,9 @@ class Home:
         )
         self.hub.changed(session)
 
-    async def end(self, session: RealtimeSession, reason: str = "client_ended") -> None:
+    async def end(
+        self, session: RealtimeSession, reason: str = "client_ended", *, dropped: float = 0.0
+    ) -> None:
         """End a session."""
         summary = SessionSummary(
             session_id=session.info.session_id,
@@ -113,6 +116,7 @@ class Home:
             backend=session.backend_info.name if session.backend_info else None,
             tokens={"total_tokens": 20},
             latency=LatencySummary(last=Latency(first_audio=0.5), mean_first_audio=0.25),
+            dropped=dropped,
         )
         self.hub.remove(session, summary)
         await self.hass.async_block_till_done()
@@ -348,13 +352,17 @@ async def test_diagnostics_have_numbers(home_of: Home) -> None:
     """And how the sessions are."""
     session = home_of.begin()
     home_of.talk(session)
-    await home_of.end(home_of.begin("b"), "idle")
+    other = home_of.begin("b")
+    other.unknown_events = 3
+    await home_of.end(other, "idle", dropped=0.5)
     await home_of.after(minutes=1)
     assert home_of.usage.facts() == {
         "sessions": [{"state": "idle", "backend": "gateway"}],
         "total": 2,
         "seconds_today": 60,
         "ends": {"idle": 1},
+        "dropped_seconds": 0.5,
+        "unknown_events": 3,
         "has_price": False,
     }
     await home_of.end(session)
