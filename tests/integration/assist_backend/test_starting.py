@@ -15,6 +15,7 @@ from custom_components.openclaw_voice.realtime.backend import (
     TurnEnded,
     TurnMode,
 )
+from custom_components.openclaw_voice.realtime.pipelines import async_agent_of
 
 from .engines import (
     MIND,
@@ -97,9 +98,10 @@ async def test_a_pipeline_that_cannot_talk_does_not_start(
 
 
 async def test_without_pipelines_there_is_no_backend(hass: HomeAssistant) -> None:
-    """Nor with one that is named and not there."""
+    """Nor an agent of one."""
     with pytest.raises(BackendError, match="no_backend"):
         await Talk(hass).start()
+    assert async_agent_of(hass, "any") is None
 
 
 async def test_a_pipeline_that_is_not_there_is_no_backend(home: HomeAssistant) -> None:
