@@ -12,6 +12,7 @@ from homeassistant.core import (
     State,
     callback,
 )
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import TrackStates, async_track_state_change_filtered
 
 from .queue import Satellite
@@ -26,6 +27,9 @@ CAN_LISTEN: Final = 2
 """Source: the same, `START_CONVERSATION`."""
 
 IDLE: Final = "idle"
+_OURS: Final = "openclaw_voice"
+"""The platform of realtime satellites, whose states tell of a turn as long as it goes on."""
+
 _IN_A_TURN: Final = frozenset({"listening", "processing"})
 """Source: `AssistSatelliteState` of Home Assistant."""
 
@@ -75,12 +79,17 @@ class Satellites:
     def _on_change(self, event: Event[EventStateChangedData]) -> None:
         entity_id = event.data["entity_id"]
         before, now = _name(event.data["old_state"]), _name(event.data["new_state"])
-        if before in _IN_A_TURN and now == IDLE:
+        if before in _IN_A_TURN and now == IDLE and not self._is_ours(entity_id):
             self._cut_off.add(entity_id)
         elif before != now:
             self._cut_off.discard(entity_id)
         for listener in tuple(self._listeners.get(entity_id, ())):
             listener()
+
+    def _is_ours(self, entity_id: str) -> bool:
+        """Tell whether it is a realtime satellite."""
+        entity = er.async_get(self._hass).async_get(entity_id)
+        return entity is not None and entity.platform == _OURS
 
 
 def _name(state: State | None) -> str | None:
