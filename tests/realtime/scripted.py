@@ -32,6 +32,7 @@ class ScriptedBackend:
         self.info = info
         self.calls: list[tuple[Any, ...]] = []
         self.heard = b""
+        self.dropped = 0.0
         self.fails_to_start: str | None = None
         self.steer_result: Mapping[str, Any] | BackendError = {"ok": True, "message": "done"}
         self.tool_error: BackendError | None = None

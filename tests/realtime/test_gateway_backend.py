@@ -34,7 +34,17 @@ from custom_components.openclaw_voice.realtime.backend import (
     TurnStarted,
 )
 from custom_components.openclaw_voice.realtime.consults import Consults
-from demo.voice.speech_model import Fail, HangUp, Limit, Reaction, Say, instant_voice, tone
+from custom_components.openclaw_voice.realtime.sound import MAX_KEPT
+from demo.voice.speech_model import (
+    Fail,
+    HangUp,
+    Limit,
+    Reaction,
+    Say,
+    instant_voice,
+    silence,
+    tone,
+)
 from tests.fakes.small_gateway import SmallGateway
 from tests.fakes.talk_line import KEY_REJECTED
 
@@ -471,11 +481,17 @@ async def test_a_lost_connection(listener: Talker, gateway: SmallGateway) -> Non
     """Another session goes on; what was said meanwhile is not lost, the answer is."""
     release(gateway)
     lost = gateway.talk.line
+    link = listener.backend._link
+    assert link is not None
+    assert link.session._outgoing is not None
+    link.session._outgoing.dropped = 0.25
     await gateway.drop()
     await listener.told(Rotating)
+    listener.backend.append_audio(silence(3))
     listener.speak()
     await listener.told(Rotated)
     await listener.until(lambda: "You said: Hello." in listener.said(Speaker.ASSISTANT))
+    assert listener.backend.dropped == pytest.approx(0.25 + 3 + 0.96 - MAX_KEPT, abs=0.12)
 
     assert gateway.talk.line is not lost
     assert [each.error.reason for each in listener.of(Problem)] == ["gateway_lost"]

@@ -258,6 +258,11 @@ class BackendError(Exception):
 class Backend(Protocol):
     """Answers in one session. Its owner starts it, iterates `events` in one task, and closes it."""
 
+    @property
+    def dropped(self) -> float:
+        """Seconds of what the microphone heard that had to be dropped."""
+        return 0.0
+
     async def start(self) -> BackendInfo:
         """Get ready, within limits of its own.
 

@@ -84,12 +84,19 @@ class GatewayBackend:
         self._link: TalkLink | None = None
         self._runner: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._dropped = 0.0
         self._wish = TalkRequest(
             session_key=request.session_key,
             language=request.language,
             vad_threshold=request.turn_detection.threshold,
             silence=self._silence,
         )
+
+    @property
+    def dropped(self) -> float:
+        """See `Backend.dropped`."""
+        going_on = 0.0 if self._link is None else self._link.session.dropped_input
+        return self._microphone.dropped + self._dropped + going_on
 
     async def start(self) -> BackendInfo:
         """Connect; see `Backend.start`."""
@@ -254,6 +261,7 @@ class GatewayBackend:
         """Give up a session, and what was going on in it."""
         self._microphone.connect(None)
         self._link = None
+        self._dropped += link.session.dropped_input
         orphans = self._orphans(link)
         link.consults.lose()
         self._emit(self._turns.fail("gateway_lost"))

@@ -375,5 +375,7 @@ class RealtimeSession:
             backend=self.backend_info.name if self.backend_info else None,
             tokens=self._reader.tokens,
             latency=self.latency,
-            dropped=self._ears.dropped + self._output.dropped + self._channel.dropped,
+            dropped=sum(
+                each.dropped for each in (self._ears, self._answering, self._output, self._channel)
+            ),
         )

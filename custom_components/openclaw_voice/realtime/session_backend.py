@@ -31,6 +31,11 @@ class SessionBackend:
         self.info: BackendInfo | None = None
         """None as long as that."""
 
+    @property
+    def dropped(self) -> float:
+        """Seconds that it had to drop of what was heard."""
+        return 0.0 if self.backend is None else self.backend.dropped
+
     async def start(self, limit: float) -> tuple[Backend, BackendInfo]:
         """Start it within so many seconds.
 
