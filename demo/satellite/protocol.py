@@ -16,6 +16,9 @@ HOPELESS: Final = frozenset({1008, 1009, 4409})
 
 LONGEST_WAIT: Final = 30.0
 
+MANUFACTURER: Final = "OpenClaw Voice"
+MODEL: Final = "Reference satellite"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -61,6 +64,7 @@ def endpoint_url(address: str) -> str:
 def session_config(options: Options) -> dict[str, Any]:
     """Return the first message; what is not wanted is left out."""
     features = ["volume", "mute", *(["echo_cancellation"] if options.cancels_echo else [])]
+    maker = {"manufacturer": MANUFACTURER, "model": MODEL}
     wanted = {
         "type": "session.config",
         "apiKey": options.token,
@@ -70,7 +74,7 @@ def session_config(options: Options) -> dict[str, Any]:
             "maxAheadMs": round(options.max_ahead * 1000),
         },
         "satelliteId": options.satellite_id,
-        "satellite": {"name": options.name, "area": options.area, "features": features},
+        "satellite": {"name": options.name, "area": options.area, "features": features} | maker,
         "agent": options.agent,
         "backend": options.backend,
         "language": options.language,

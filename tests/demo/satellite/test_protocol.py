@@ -49,6 +49,8 @@ def test_a_config_without_wishes_is_understood() -> None:
     assert isinstance(config, SessionConfig)
     assert (config.audio.sample_rate, config.audio.transport) == (16000, Transport.BINARY)
     assert (config.agent, config.satellite_id, config.api_key) == (None, None, None)
+    device = config.satellite
+    assert (device.manufacturer, device.model) == ("OpenClaw Voice", "Reference satellite")
 
 
 def test_all_wishes_reach_home_assistant() -> None:
