@@ -110,9 +110,13 @@ class VoiceSatellites:
             raise ValueError("a satellite without a name")
         if satellite_id not in self._satellites and len(self._satellites) >= MAX_SATELLITES:
             raise ProtocolProblem(Reason.TOO_MANY_SESSIONS, "too many satellites")
+        known = self._satellites.get(satellite_id)
+        if known is not None and known.entity_id(self._hass) is None:
+            # Somebody has removed the entity alone: only this brings it back.
+            self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
         device = self._register(satellite_id, config.satellite)
         features = config.satellite.features
-        if not features and (known := self._satellites.get(satellite_id)) is not None:
+        if not features and known is not None:
             # It may tell of itself only when it talks, or only in standby.
             features = known.features
         satellite = self._note(satellite_id, device, features)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from unittest.mock import patch
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import (
     area_registry as ar,
@@ -296,6 +297,25 @@ async def test_a_device_that_is_gone_has_no_session(
         sessions = async_voice_sessions(home).hub.sessions
         assert [each.info.satellite_id for each in sessions if each.summary is None] == ["hall"]
         assert other.close_code is None
+
+
+async def test_an_entity_that_was_removed_alone_comes_back(
+    home: HomeAssistant, entry: MockConfigEntry, satellites: VoiceSatellites
+) -> None:
+    """With the next connection; not as an entry that nothing stands behind."""
+    satellites.async_admit(config(name="Kitchen", features=[Feature.VOLUME]))
+    await home.async_block_till_done()
+    for entity_id in (ENTITY, "number.kitchen_volume"):
+        er.async_get(home).async_remove(entity_id)
+    await home.async_block_till_done()
+    assert home.states.get(ENTITY) is None
+    satellites.async_admit(config(name="Kitchen", features=[Feature.VOLUME]))
+    await home.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    assert home.states.get(ENTITY) is not None
+    entry.runtime_data.satellites.async_admit(config(features=[Feature.VOLUME]))
+    await home.async_block_till_done()
+    assert home.states.get("number.kitchen_volume") is not None
 
 
 async def test_other_devices_are_left_alone(
