@@ -136,6 +136,7 @@ class VoiceBackends:
             silence = self._options.realtime_silence
         return BackendRequest(
             session_key=self._agent.key_of(self._agent.scope_of(self._question())),
+            agent_name=self._agent.name,
             language=self.language,
             voice=config.voice,
             turn_detection=replace(config.turn_detection, silence=silence),

@@ -68,7 +68,7 @@ async def test_a_satellite_talks_with_the_agent(
         assert caller.ready["notes"] == ["context_for_agent_only"]
         await caller.speak()
         await caller.told("transcript.done", role="user", text=QUESTION)
-        await caller.told("tool.progress", summary="openclaw_agent_consult finished.")
+        await caller.told("tool.progress", summary="Main has answered.")
         await caller.told("audio.done")
         assert caller.pcm
     told = asked(gateway).splitlines()
@@ -185,7 +185,7 @@ async def test_a_satellite_wants_nothing_but_talk(
     async with realtime.session(brainAgent="none") as caller:
         assert caller.ready["notes"] == []
         await caller.speak()
-        await caller.told("tool.progress", summary="openclaw_agent_consult failed.")
+        await caller.told("tool.progress", summary="Main could not answer.")
         await caller.told("turn.ended")
     assert not gateway.received("talk.client.toolCall")
     assert [result for _, result in gateway.talk.line.results] == [NOT_WANTED]

@@ -23,7 +23,9 @@ from tests.fakes.small_gateway import SmallGateway
 
 LIMIT = 5.0
 KEY = "agent:main:homeassistant:1a2b3c4d:satellite:kitchen"
-REQUEST = BackendRequest(session_key=KEY, language="en-GB", context="Room: kitchen.")
+REQUEST = BackendRequest(
+    session_key=KEY, agent_name="Claw", language="en-GB", context="Room: kitchen."
+)
 SPEECH = tone(0.3) + silence(0.66)
 
 

@@ -115,8 +115,8 @@ async def test_the_agent_is_asked(talker: Talker, gateway: SmallGateway) -> None
         "responseStyle": "short",
     }
     assert [(each.summary, each.is_final) for each in talker.of(Activity)] == [
-        ("Running openclaw_agent_consult...", False),
-        ("openclaw_agent_consult finished.", True),
+        ("Asking Claw...", False),
+        ("Claw has answered.", True),
     ]
     assert results(gateway) == [{"result": "The light is on."}]
     assert talker.said(Speaker.ASSISTANT) == ["The light is on."]
@@ -189,7 +189,7 @@ async def test_an_agent_that_takes_too_long(
     await talker.told(TurnEnded)
 
     assert results(gateway) == [TOO_LATE]
-    assert talker.of(Activity)[-1].summary == "openclaw_agent_consult failed."
+    assert talker.of(Activity)[-1].summary == "Claw could not answer."
     assert len(gateway.received("chat.abort")) == 1
 
 
@@ -201,7 +201,7 @@ async def test_an_agent_that_fails(talker: Talker, gateway: SmallGateway) -> Non
     await talker.told(TurnEnded)
 
     assert results(gateway) == [FAILED]
-    assert talker.of(Activity)[-1].summary == "openclaw_agent_consult failed."
+    assert talker.of(Activity)[-1].summary == "Claw could not answer."
 
 
 async def test_an_agent_that_has_nothing_to_say(talker: Talker, gateway: SmallGateway) -> None:
@@ -212,6 +212,7 @@ async def test_an_agent_that_has_nothing_to_say(talker: Talker, gateway: SmallGa
     await talker.told(TurnEnded)
 
     assert results(gateway) == [NOTHING]
+    assert talker.of(Activity)[-1].summary == "Claw has nothing to say."
     assert talker.of(OutputAudio) == []
 
 

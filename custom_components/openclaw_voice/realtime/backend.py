@@ -45,6 +45,9 @@ class BackendRequest:
     session_key: str
     """Of the agent's session on the gateway."""
 
+    agent_name: str = "Agent"
+    """What people call it."""
+
     language: str | None = None
     """As BCP 47 tag."""
 

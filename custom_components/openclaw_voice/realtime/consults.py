@@ -89,8 +89,8 @@ class _Outcome:
     result: JsonObject = field(repr=False)
     """For the model."""
 
-    summary: str | None = "failed"
-    """For people; None: it was stopped."""
+    summary: str | None = "could not answer"
+    """For people, after the agent's name; None: it was stopped."""
 
     is_spoken: bool = True
     """The model is to say something about it."""
@@ -126,11 +126,13 @@ class Consults:
         emit: Callable[[Iterable[BackendEvent]], None],
         *,
         context: Context,
+        agent_name: str,
         language: str | None,
         asks_agent: bool = True,
     ) -> None:
         """`context` is shared by the sessions that follow each other."""
         self._asks_agent = asks_agent
+        self._agent_name = agent_name
         self._session = session
         self._turns = turns
         self._speaker = speaker
@@ -161,7 +163,7 @@ class Consults:
         """Ask the agent, and give the model what it has said."""
         question = as_text(call.arguments.get("question")) or self._turns.last_words
         consult = self._consults[call.call_id] = _Consult(question=question)
-        self._activity(call.call_id, f"Running {call.name}...")
+        self._activity(call.call_id, f"Asking {self._agent_name}...")
         try:
             await self._answer(call, consult)
         except TransportError, NotConnectedError:
@@ -281,10 +283,10 @@ class Consults:
         if end.text is None:
             return _Outcome(result=FAILED)
         if not end.text:
-            return _Outcome(result=NOTHING, summary="finished", is_spoken=False)
+            return _Outcome(result=NOTHING, summary="has nothing to say", is_spoken=False)
         if found := _CONFIRMATION.search(end.text):
             self._confirmation = found[1]
-        return _Outcome(result={"result": end.text}, summary="finished")
+        return _Outcome(result={"result": end.text}, summary="has answered")
 
     def _confirmed(self) -> str | None:
         """Return what the agent wants confirmed, if the user has just said a clear yes."""
@@ -295,7 +297,7 @@ class Consults:
         if outcome.summary is None:
             self._emit((ActivityCancelled(call_ids=(call.call_id,)),))
         else:
-            self._activity(call.call_id, f"{call.name} {outcome.summary}.", is_final=True)
+            self._activity(call.call_id, f"{self._agent_name} {outcome.summary}.", is_final=True)
 
     def _activity(self, call_id: str, summary: str, *, is_final: bool = False) -> None:
         self._emit((Activity(call_id=call_id, summary=summary, is_final=is_final),))

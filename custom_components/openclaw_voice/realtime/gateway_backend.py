@@ -232,6 +232,7 @@ class GatewayBackend:
             self._speaker,
             self._emit,
             context=self._context,
+            agent_name=self._request.agent_name,
             language=self._request.language,
             asks_agent=self._request.asks_agent,
         )
