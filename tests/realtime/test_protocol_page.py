@@ -51,6 +51,7 @@ from custom_components.openclaw_voice.realtime.session_config import (
     SessionMode,
     Transport,
 )
+from custom_components.openclaw_voice.realtime.session_ears import MAX_BURST
 
 PAGE = (Path(__file__).parents[2] / "docs/satellite-protocol.md").read_text(encoding="utf-8")
 EXAMPLES = "\n".join(re.findall(r"^```\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)).splitlines()
@@ -280,6 +281,7 @@ def test_it_is_said_what_to_do_after_every_close_code() -> None:
     [
         (0, f"{protocol.FIRST_MESSAGE_LIMIT:g} s"),
         (1, f"{protocol.MAX_MESSAGE} bytes"),
+        (1, f"more than {MAX_BURST:g} s before"),
         (2, f"{protocol.MAX_CHUNK * 1000:g} ms"),
         (3, f"{protocol.MAX_TEXT_PER_MINUTE} a minute"),
         (4, f"{protocol.MAX_SESSIONS} in all"),

@@ -53,7 +53,7 @@ from custom_components.openclaw_voice.realtime.session_config import (
     SessionConfig,
     SessionMode,
 )
-from custom_components.openclaw_voice.realtime.session_ears import ECHO
+from custom_components.openclaw_voice.realtime.session_ears import ECHO, MAX_BURST
 from custom_components.openclaw_voice.realtime.session_state import Cause, SessionState
 from custom_components.openclaw_voice.realtime.session_tasks import MAX_TASKS
 from custom_components.openclaw_voice.realtime.session_watch import SessionLimits
@@ -254,6 +254,22 @@ async def test_words_of_an_answer_that_has_no_end_are_told() -> None:
     types = bench.channel.types
     assert types.index("error") < len(types) - 1 - types[::-1].index("transcript.done")
     assert bench.channel.last(say.TranscriptDone).text == "One."
+
+
+async def test_words_that_were_never_all_known_are_told_as_cut_off() -> None:
+    """A speech model hears somebody as soon as it speaks, and stops."""
+    bench = Bench()
+    async with bench.running():
+        bench.backend.tell(
+            ResponseStarted(turn_id="t"),
+            Transcript(speaker=Speaker.ASSISTANT, text="one two "),
+            OutputAudio(turn_id="t", pcm=SECOND),
+            OutputEnded(turn_id="t"),
+            TurnEnded(turn_id="t"),
+        )
+        await bench.channel.until(say.TurnEnded)
+        assert bench.channel.last(say.TranscriptDone).text == "one two..."
+    assert bench.channel.types.count("transcript.done") == 1
 
 
 async def test_more_of_an_answer_may_follow() -> None:
@@ -874,3 +890,20 @@ async def test_the_backend_knows_that_an_answer_was_heard_after_an_announcement(
         bench.session.receive(PlaybackDone())
         assert await announcing
         assert ("drained",) in bench.backend.calls
+
+
+async def test_a_microphone_that_hears_faster_than_time_goes_is_none() -> None:
+    """A recording at once is taken; who sends without end does not keep everybody waiting."""
+    bench = Bench()
+    bench.now = 100.0
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        for _ in range(40):
+            bench.session.receive(AudioAppend(SECOND))
+        assert len(bench.backend.heard) == MAX_BURST * len(SECOND)
+        bench.session.receive(AudioAppend(SECOND + b"\1"))
+        bench.now += 2
+        bench.session.receive(AudioAppend(b"\2" + b"\3\3" * 16_000))
+        assert bench.backend.heard.endswith(b"\1\2" + b"\3\3" * 16_000)
+    assert bench.summary is not None
+    assert bench.summary.dropped == pytest.approx(11, abs=0.001)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from .answer_listener import AnswerListener
+from .audio import AudioFormat
 from .backend import BackendInfo, BackendName, TurnMode
 from .end_of_speech import Detector
 from .session_config import SessionConfig
@@ -13,6 +14,10 @@ from .session_output import Clock, SessionOutput
 
 ECHO: Final = 0.2
 """Seconds for which a room still sounds when the loudspeaker is still."""
+
+
+MAX_BURST: Final = 30.0
+"""Seconds of audio that may come before their time; a microphone has none of it."""
 
 
 def may_interrupt(config: SessionConfig, backend: BackendName) -> bool:
@@ -40,6 +45,10 @@ class SessionEars:
         self._detector = detector
         self._output = output
         self._clock = clock
+        self._seconds = AudioFormat(config.audio.sample_rate).seconds
+        self._early = 0.0
+        self._last = clock()
+        self._refused = 0.0
         self._is_deaf_while_playing = False
         self._deaf_until = 0.0
         self._input = SessionInput(config.audio.sample_rate)
@@ -48,8 +57,8 @@ class SessionEars:
 
     @property
     def dropped(self) -> float:
-        """Seconds that came before anybody could listen, and were too many."""
-        return self._input.dropped
+        """Seconds that came before anybody could listen, or faster than time goes."""
+        return self._input.dropped + self._refused
 
     @property
     def _is_manual(self) -> bool:
@@ -62,6 +71,9 @@ class SessionEars:
 
     def hear(self, pcm: bytes, *, is_announcing: bool) -> None:
         """Take audio, cut anywhere."""
+        if self._is_flood(self._seconds(pcm)):
+            # An odd byte belongs to the sample that follows.
+            pcm = pcm[len(pcm) - len(pcm) % 2 :]
         if self._listener is not None:
             # The question itself still sounds in the room.
             is_echo = self._is_sounding and not may_interrupt(self._config, BackendName.NONE)
@@ -117,6 +129,17 @@ class SessionEars:
             return False
         self._listener.end()
         return True
+
+    def _is_flood(self, seconds: float) -> bool:
+        """Tell whether there was too much at once, which would keep everybody else waiting."""
+        now = self._clock()
+        self._early = max(0.0, self._early - max(0.0, now - self._last))
+        self._last = now
+        if self._early + seconds > MAX_BURST:
+            self._refused += seconds
+            return True
+        self._early += seconds
+        return False
 
     def _hears_itself(self, is_announcing: bool) -> bool:
         """Tell whether the microphone hears the loudspeaker, and must not count."""
