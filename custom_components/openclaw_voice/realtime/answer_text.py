@@ -34,6 +34,10 @@ class AnswerText:
             self._text = text[:MAX_TEXT]
         return not self._is_cut
 
+    def unfinished(self) -> str | None:
+        """Return the words so far as those of an answer that was cut off, unless all were told."""
+        return self._text.rstrip() + ELLIPSIS if self._text else None
+
     def told(self) -> None:
         """Take note that all words were told, so nothing of them is told again."""
         self._text = ""

@@ -262,6 +262,10 @@ class BackendReader:
             return
         self.is_over = True
         self._tell_latency()
+        if self._words_known is None and (text := self._answer.unfinished()) is not None:
+            # A speech model was cut off before there was anything to take back.
+            self._words_known = say.TranscriptDone(text=text, speaker=Speaker.ASSISTANT)
+            self._is_following = False
         self._follow_words()
         if turn_id not in self._stopped:
             self._output.follow(say.TurnEnded(turn_id=turn_id))
