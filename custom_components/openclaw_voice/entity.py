@@ -18,6 +18,7 @@ from .coordinator import GatewayCoordinator, OpenClawConfigEntry
 from .exceptions import SatelliteProblem, satellite_error
 from .realtime.hub import HubEvent, HubEventKind
 from .realtime.session import RealtimeSession
+from .realtime.session_state import SessionState
 from .voice_satellites import VoiceSatellite
 from .voice_sessions import async_voice_sessions
 
@@ -184,7 +185,8 @@ class VoiceSatelliteEntity(Entity):
         Raises:
             HomeAssistantError: It is not connected.
         """
-        if (session := self.session) is None:
+        session = self.session
+        if session is None or session.state is SessionState.CLOSED:
             raise satellite_error(SatelliteProblem.AWAY)
         return session
 

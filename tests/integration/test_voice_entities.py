@@ -291,6 +291,18 @@ async def test_a_satellite_that_is_away_cannot_be_changed(
     assert raised.value.translation_key == SatelliteProblem.AWAY
 
 
+async def test_a_satellite_that_hangs_up_cannot_be_changed(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """Nobody would hear of it any more."""
+    await admitted(hass, entry, Feature.MUTE)
+    async with talking(hass, entry, Feature.MUTE) as satellite:
+        satellite.session.end("disconnected")
+        await satellite.channel.until(say.SessionEnded)
+        with pytest.raises(HomeAssistantError, match="not connected"):
+            await hass.services.async_call("switch", "turn_on", {"entity_id": MUTE}, blocking=True)
+
+
 async def test_nothing_is_chosen_at_first(
     hass: HomeAssistant, entity_registry: er.EntityRegistry, entry: MockConfigEntry
 ) -> None:
