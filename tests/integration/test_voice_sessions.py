@@ -7,9 +7,11 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 from homeassistant.util import dt as dt_util
 import pytest
+from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.openclaw_voice import voice_sessions
 from custom_components.openclaw_voice.assist.question import Origin
+from custom_components.openclaw_voice.const import EVENT_REALTIME_SESSION
 from custom_components.openclaw_voice.outbox.delivery import async_delivery
 from custom_components.openclaw_voice.outbox.replies import Expected
 from custom_components.openclaw_voice.realtime.consults import NOT_WANTED
@@ -337,14 +339,19 @@ async def test_an_agent_is_removed(realtime: RealtimeHome, gateway: SmallGateway
 async def test_an_agent_may_not_be_reached_any_more(
     realtime: RealtimeHome, gateway: SmallGateway
 ) -> None:
-    """Somebody has changed its options."""
+    """Somebody has changed its options: that is no failure."""
     entry = await realtime.add(gateway, "main")
+    ended = async_capture_events(realtime.hass, EVENT_REALTIME_SESSION)
     async with realtime.session() as caller:
         subentry = entry.subentries["subentry-main"]
         realtime.hass.config_entries.async_update_subentry(
             entry, subentry, data={**subentry.data, "reachable_by_realtime": False}
         )
         assert await caller.until_closed() == ("agent_unreachable", 1008)
+        await realtime.hub.close("stopped")
+    assert [(event.data["type"], event.data["reason"]) for event in ended] == [
+        ("ended", "agent_unreachable")
+    ]
 
 
 async def test_all_of_home_assistant_stops(realtime: RealtimeHome, gateway: SmallGateway) -> None:

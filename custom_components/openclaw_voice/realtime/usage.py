@@ -10,6 +10,7 @@ from .protocol import Reason
 
 WANTED_ENDS: Final = frozenset(
     {
+        Reason.AGENT_UNREACHABLE,
         Reason.CLIENT_ENDED,
         Reason.COMPLETED,
         Reason.DISCONNECTED,
