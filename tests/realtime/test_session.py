@@ -907,3 +907,13 @@ async def test_a_microphone_that_hears_faster_than_time_goes_is_none() -> None:
         assert bench.backend.heard.endswith(b"\1\2" + b"\3\3" * 16_000)
     assert bench.summary is not None
     assert bench.summary.dropped == pytest.approx(11, abs=0.001)
+
+
+async def test_a_session_for_one_turn_does_not_wait_for_ever() -> None:
+    """Neither for an answer, nor for another question."""
+    bench = Bench(mode=SessionMode.SINGLE, limits=SessionLimits(answer=0.01))
+    async with bench.running():
+        bench.backend.tell(TurnStarted(turn_id="t"), SpeechEnded(turn_id="t"))
+        await bench.ended()
+    assert bench.channel.reason is Reason.COMPLETED
+    assert "error" in bench.channel.types

@@ -313,6 +313,7 @@ class RealtimeSession:
         self._channel.send(server_events.error(Reason.PROVIDER_UNAVAILABLE, is_recoverable=True))
         self._answering.interrupt(0.0)
         self.happened(Cause.DROPPED)
+        self._end_single()
 
     def _question(self) -> Callable[[], Awaitable[None]] | None:
         """Return what asks whether somebody is there, if that is wanted."""
