@@ -82,6 +82,7 @@ async def satellite_that_is(
             world.backends[0].tell(*events)
             await until(world, session, lambda: session.state is state)
         elif what is In.ANNOUNCING:
+            session._watch.expect_nobody()
             waiting.append(asyncio.create_task(session.announce("Dinner", bytes(320_000), 16_000)))
             await until(world, session, lambda: session.is_announcing)
         elif what is In.ASKING:

@@ -320,6 +320,7 @@ async def test_silent_people_are_asked(
     async with realtime.session(watchdog="enabled", language="de") as caller:
         (session,) = realtime.hub.sessions
         monkeypatch.setattr(session._watch, "_limits", SessionLimits(silence=0.0))
+        session._watch.expect_nobody()
         session._watch.look()
         told = await caller.told("announcement")
         assert told["text"] == "Bist du noch da?"

@@ -13,6 +13,7 @@ from homeassistant.core import HomeAssistant, ServiceResponse
 
 from custom_components.openclaw_voice.realtime.backend import BackendInfo
 from custom_components.openclaw_voice.voice_backends import VoiceBackends
+from custom_components.openclaw_voice.voice_sessions import async_voice_sessions
 from tests.realtime.scripted import ScriptedBackend
 
 from .assist_backend.engines import Ear, WholeMouth, sound_of, text_of, wav
@@ -88,6 +89,8 @@ class Room:
 
         with patch.object(VoiceBackends, "async_start", start):
             async with self.satellite(mode="conversation", **config) as socket:
+                for session in async_voice_sessions(self.hass).hub.sessions:
+                    session._watch.expect_nobody()
                 yield socket
 
     async def call(self, action: str, **data: Any) -> ServiceResponse:  # noqa: ANN401

@@ -42,13 +42,17 @@ class Bench:
         self,
         *,
         limits: SessionLimits | None = None,
+        begin: float = 0.0,
         hooks: SessionHooks | None = None,
         detector: Callable[[], Detector] = level_alone,
         start: StartBackend | None = None,
         info: SessionInfo = WHOLE,
         **config: Any,  # noqa: ANN401 - fields of the configuration
     ) -> None:
-        """Make a session of 16 kHz that runs ahead as far as it can, unless told otherwise."""
+        """Make a session of 16 kHz that runs ahead as far as it can, unless told otherwise.
+
+        Nobody is about to speak for the first `begin` seconds.
+        """
         self.backend = ScriptedBackend()
         self.channel = ListChannel()
         self._hooks = hooks or SessionHooks()
@@ -63,7 +67,7 @@ class Bench:
             clock=self._clock,
             hooks=replace(self._hooks, on_change=self._on_change),
             detector=detector,
-            limits=limits or SessionLimits(),
+            limits=replace(limits or SessionLimits(), begin=begin),
         )
         self.summary: SessionSummary | None = None
 

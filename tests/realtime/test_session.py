@@ -442,6 +442,52 @@ async def test_home_assistant_announces() -> None:
         assert bench.channel.types[-2:] == ["listen", "satellite.set"]
 
 
+@pytest.mark.parametrize("begins", ["session.ready", "listen", "speech"])
+async def test_who_is_about_to_speak_is_not_talked_over(begins: str) -> None:
+    """Whoever has opened a session, is asked to speak, or seems to; unless they do not."""
+    bench = Bench(begin=5.0, limits=SessionLimits(speech=20.0))
+    bench.now = 100.0
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        if begins != "session.ready":
+            bench.now = 105.0
+        if begins == "listen":
+            bench.session.ask_to_listen()
+        elif begins == "speech":
+            bench.backend.tell(SpeechNoticed(), Activity(call_id="c", summary="x"))
+            await bench.channel.until(say.ToolProgress)
+        limit = 20.0 if begins == "speech" else 5.0
+        announcing = asyncio.create_task(bench.session.announce("Dinner", SECOND, 16_000))
+        bench.now += limit - 0.1
+        for _ in range(10):
+            bench.session._watch.look()
+            await asyncio.sleep(0)
+        assert "announcement" not in bench.channel.types
+        bench.now += 0.1
+        bench.session._watch.look()
+        await bench.channel.until(say.Announcement)
+    assert not await announcing
+
+
+async def test_an_announcement_waits_for_the_first_turn() -> None:
+    """Or for some silence."""
+    bench = Bench(begin=60.0)
+    async with bench.running():
+        await bench.channel.until(say.SessionReady)
+        announcing = asyncio.create_task(bench.session.announce("Dinner", SECOND, 16_000))
+        bench.backend.tell(*turn())
+        await bench.channel.until(say.TurnEnded)
+        assert "announcement" not in bench.channel.types
+        bench.session.receive(PlaybackDone("t"))
+        await bench.channel.until(say.Announcement)
+    assert not await announcing
+    bench = Bench(begin=0.05)
+    async with bench.running():
+        announcing = asyncio.create_task(bench.session.announce("Dinner", SECOND, 16_000))
+        await bench.channel.until(say.Announcement)
+    assert not await announcing
+
+
 async def test_an_announcement_can_be_stopped() -> None:
     """By the satellite, by who speaks over it, and by the end; the backend is not meant."""
     bench = Bench(satellite=SatelliteInfo(features=frozenset({Feature.ECHO_CANCELLATION})))

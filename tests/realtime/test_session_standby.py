@@ -43,7 +43,7 @@ NOBODY = replace(WHOLE, agent_id="", agent_name="")
 
 def standby() -> Bench:
     """Return a session in standby."""
-    return Bench(start=start_standby, info=NOBODY, mode=SessionMode.STANDBY)
+    return Bench(start=start_standby, info=NOBODY, mode=SessionMode.STANDBY, begin=60.0)
 
 
 async def test_a_satellite_stands_by() -> None:

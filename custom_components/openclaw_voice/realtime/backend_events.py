@@ -58,8 +58,8 @@ class Answered(Protocol):
     def happened(self, cause: Cause) -> None:
         """Go to the next state."""
 
-    def touch(self) -> None:
-        """Somebody is there."""
+    def notice(self) -> None:
+        """Somebody seems to speak."""
 
     def over(self) -> None:
         """A turn is over."""
@@ -210,7 +210,7 @@ class BackendReader:
             case ClientToolCall():
                 self._call(event)
             case SpeechNoticed():
-                self._session.touch()
+                self._session.notice()
             case Rotating():
                 self._channel.send(say.SessionRotating())
             case Rotated():

@@ -194,7 +194,7 @@ class RealtimeSession:
 
     def ask_to_listen(self) -> None:
         """Have the satellite listen as after its wake word: somebody is to talk with the agent."""
-        self.touch()
+        self._expect()
         self._channel.send(server_events.Listen())
 
     def set_controls(self, *, volume: float | None = None, muted: bool | None = None) -> None:
@@ -248,6 +248,16 @@ class RealtimeSession:
         """Somebody is there."""
         self._watch.touch()
 
+    def notice(self) -> None:
+        """Somebody seems to speak."""
+        self._expect(self._limits.speech)
+
+    def _expect(self, seconds: float | None = None) -> None:
+        """Somebody is there who is about to speak."""
+        self.touch()
+        if not self.is_standby:
+            self._watch.expect(self._limits.begin if seconds is None else seconds)
+
     def happened(self, cause: Cause) -> None:
         """Go to the next state."""
         state = next_state(self.state, cause)
@@ -293,7 +303,7 @@ class RealtimeSession:
         if info.silence is not None:
             self._latency.endpoint = info.silence
         self._channel.send(ready(self.info, self.config, info))
-        self.touch()
+        self._expect()
         self._watch.look()
         self._hooks.on_change(self)
         self._tasks.start(self._output.run())
@@ -342,6 +352,7 @@ class RealtimeSession:
 
     def over(self) -> None:
         """A turn is over, with or without an answer."""
+        self._watch.expect_nobody()
         self.happened(Cause.OVER)
         self._end_single()
 

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 import logging
+from math import inf
 from typing import Final, Protocol
 
 from .backend import BackendInfo
@@ -29,6 +31,12 @@ class SessionLimits:
 
     question: float = 15.0
     """After somebody was asked whether they are still there."""
+
+    begin: float = 5.0
+    """In which somebody may begin to speak who has said that they will: nothing is announced."""
+
+    speech: float = 15.0
+    """The same where somebody seems to have begun."""
 
     start: float = 40.0
     close: float = 5.0
@@ -76,6 +84,9 @@ class SessionWatch:
         self._ask = ask
         self._last_life = clock()
         self._was_asked = False
+        self._expected_until = -inf
+        """Nothing is to be announced before: somebody is about to speak."""
+
         self._changed = asyncio.Event()
 
     def touch(self) -> None:
@@ -91,11 +102,21 @@ class SessionWatch:
         """Look again what is waited for: the session is another."""
         self._changed.set()
 
+    def expect(self, seconds: float) -> None:
+        """Somebody is about to speak: they are not to be talked over."""
+        self._expected_until = max(self._expected_until, self._clock() + seconds)
+
+    def expect_nobody(self) -> None:
+        """Whoever was about to speak has spoken."""
+        self._expected_until = -inf
+
     async def wait_idle(self) -> None:
-        """Wait until it has begun and nobody speaks, or it is over."""
-        while not self._is_idle:
+        """Wait until it has begun and nobody speaks or is about to, or it is over."""
+        while (wait := self._until_idle()) != 0:
             self._changed.clear()
-            await self._changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
 
     async def run(self) -> None:
         """Watch, as long as the session lasts."""
@@ -112,12 +133,14 @@ class SessionWatch:
             except TimeoutError:
                 continue
 
-    @property
-    def _is_idle(self) -> bool:
+    def _until_idle(self) -> float | None:
+        """Return how many seconds it may take at most; None: nobody knows."""
         state = self._session.state
-        return state is SessionState.CLOSED or (
-            state is SessionState.IDLE and self._session.backend_info is not None
-        )
+        if state is SessionState.CLOSED:
+            return 0
+        if state is not SessionState.IDLE or self._session.backend_info is None:
+            return None
+        return max(0, self._expected_until - self._clock())
 
     def _waits_for(self) -> tuple[float | None, Callable[[], Awaitable[None]]]:
         """Return how many seconds may pass in this state, and what is done then."""
