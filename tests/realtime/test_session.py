@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.openclaw_voice.realtime import announcing, server_events as say
+from custom_components.openclaw_voice.realtime import announcing, server_events as say, session
 from custom_components.openclaw_voice.realtime.backend import (
     Activity,
     ActivityCancelled,
@@ -54,6 +54,7 @@ from custom_components.openclaw_voice.realtime.session_config import (
     SessionMode,
 )
 from custom_components.openclaw_voice.realtime.session_ears import ECHO, MAX_BURST
+from custom_components.openclaw_voice.realtime.session_output import PATIENCE
 from custom_components.openclaw_voice.realtime.session_state import Cause, SessionState
 from custom_components.openclaw_voice.realtime.session_tasks import MAX_TASKS
 from custom_components.openclaw_voice.realtime.session_watch import SessionLimits
@@ -309,6 +310,70 @@ async def test_a_session_may_be_for_one_turn() -> None:
         await bench.ended()
     assert bench.channel.reason is Reason.COMPLETED
     assert "error" not in bench.channel.types
+
+
+PACED = AudioConfig(sample_rate=16_000, max_ahead=0.4)
+UNPACED = AudioConfig(sample_rate=16_000, max_ahead=0.0)
+
+
+@pytest.mark.parametrize(
+    ("audio", "name"), [(PACED, None), (UNPACED, "k")], ids=["paced", "named itself"]
+)
+@pytest.mark.parametrize("says_so", [True, False])
+async def test_the_end_of_the_only_answer_is_heard(
+    audio: AudioConfig, name: str | None, says_so: bool
+) -> None:
+    """Loudspeakers are late: the satellite has a moment to say that there is silence."""
+    bench = Bench(mode=SessionMode.SINGLE, audio=audio, satellite_id=name)
+    bench.now = 100.0
+    async with bench.running():
+        bench.backend.tell(*turn())
+        await bench.state(SessionState.SPEAKING)
+        for step in range(20):
+            bench.now = 100.0 + step / 10
+            bench.session._output._step()
+        await bench.channel.until(say.TurnEnded)
+        assert bench.channel.pcm == SECOND
+        bench.session.receive(PlaybackDone("another"))
+        assert bench.is_in(SessionState.SPEAKING)
+        if says_so:
+            bench.session.receive(PlaybackDone("t"))
+        else:
+            bench.now += PATIENCE
+            bench.session._output._step()
+        assert bench.is_in(SessionState.IDLE)
+        await bench.ended()
+    assert bench.channel.reason is Reason.COMPLETED
+
+
+async def test_a_satellite_that_says_nothing_of_its_speaker_is_not_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The session for one turn ends by itself."""
+    monkeypatch.setattr(session, "PATIENCE", 0.02)
+    bench = Bench(mode=SessionMode.SINGLE, satellite_id="k")
+    async with bench.running():
+        bench.backend.tell(*turn(SECOND[:640]))
+        await bench.ended()
+    assert bench.channel.reason is Reason.COMPLETED
+
+
+async def test_a_speaker_that_ran_dry_has_not_played_the_end() -> None:
+    """More of the answer was on its way; who stops it in the last moment has heard it."""
+    bench = Bench(mode=SessionMode.SINGLE, audio=PACED)
+    bench.now = 100.0
+    async with bench.running():
+        bench.backend.tell(*turn())
+        await bench.state(SessionState.SPEAKING)
+        bench.session.receive(PlaybackDone("t"))
+        for step in range(12):
+            bench.now = 100.0 + step / 10
+            bench.session._output._step()
+        assert bench.channel.pcm == SECOND
+        assert bench.is_in(SessionState.SPEAKING)
+        bench.session.receive(ResponseCancel())
+        await bench.ended()
+    assert bench.channel.reason is Reason.COMPLETED
 
 
 async def test_late_words_of_the_user_begin_no_wait() -> None:

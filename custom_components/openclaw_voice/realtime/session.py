@@ -25,7 +25,7 @@ from .protocol import Reason, reason_of
 from .session_backend import SessionBackend, StartBackend
 from .session_config import SessionConfig, SessionMode
 from .session_ears import SessionEars
-from .session_output import Clock, SessionOutput
+from .session_output import PATIENCE, Clock, SessionOutput
 from .session_state import Cause, SessionState, next_state
 from .session_tasks import SessionTasks
 from .session_watch import DEFAULT_LIMITS, SessionLimits, SessionWatch
@@ -95,6 +95,7 @@ class RealtimeSession:
             channel,
             rate=config.audio.sample_rate,
             max_ahead=config.audio.max_ahead,
+            patience=PATIENCE if config.ends_when_heard else 0.0,
             clock=clock,
             on_mark=self._answering.played,
             on_drained=self._on_drained,

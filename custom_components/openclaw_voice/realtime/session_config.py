@@ -139,6 +139,12 @@ class SessionConfig:
     tools: tuple[ClientTool, ...] = ()
 
     @property
+    def ends_when_heard(self) -> bool:
+        """Whether the end of the answer ends the session, at a satellite that can say when it is."""
+        can_say = self.satellite_id is not None or self.audio.max_ahead > 0
+        return self.mode is SessionMode.SINGLE and can_say
+
+    @property
     def hears_over_answers(self) -> bool:
         """Whether somebody may interrupt an answer by speaking."""
         if self.half_duplex is not None:

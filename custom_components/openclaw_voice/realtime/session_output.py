@@ -14,6 +14,9 @@ from .server_events import ServerEvent
 BOUND: Final = 180.0
 """Seconds of audio that may wait."""
 
+PATIENCE: Final = 1.0
+"""Seconds a satellite has to say that its speaker drained: it plays later than we count."""
+
 _SHORTEST_WAIT: Final = 0.001
 
 type Clock = Callable[[], float]
@@ -28,6 +31,7 @@ class SessionOutput:
         *,
         rate: int,
         max_ahead: float,
+        patience: float = 0.0,
         clock: Clock,
         on_mark: Callable[[str], None],
         on_drained: Callable[[], None],
@@ -38,6 +42,7 @@ class SessionOutput:
             channel: Takes the audio.
             rate: Samples a second of the satellite.
             max_ahead: Seconds the satellite may hold; 0: as much as there is.
+            patience: Seconds to wait, when all should have been heard, for the satellite to say so.
             clock: Tells the time, in seconds.
             on_mark: Called with the mark of audio that has been heard.
             on_drained: Called when everything has been heard, and nothing is to follow it.
@@ -60,6 +65,13 @@ class SessionOutput:
         self._is_playing = False
         self._turns: dict[str, None] = {}
         """Whose audio is here, or was sent since all was heard."""
+
+        self._patience = patience
+        self._is_confirmed = False
+        """The satellite has said that all it was sent was heard."""
+
+        self._silent_since: float | None = None
+        """When all should have been heard, until that is told."""
 
         self._wake = asyncio.Event()
 
@@ -120,6 +132,7 @@ class SessionOutput:
         # What was dropped counts as gone, too: see `_step`.
         self._sent = self._pushed - self.format.size(self._playback.dropped)
         self._is_playing = False
+        self._silent_since = None
         self._wake.set()
         return cleared
 
@@ -134,6 +147,7 @@ class SessionOutput:
     def done(self, turn_id: str | None) -> None:
         """The satellite says that its speaker drained."""
         self._playback.done(self._clock(), turn_id)
+        self._is_confirmed = turn_id in (None, next(reversed(self._turns), None))
         self._step()
         self._wake.set()
 
@@ -144,6 +158,8 @@ class SessionOutput:
             self._step()
             now = self._clock()
             due = self._playback.next_due(now)
+            if due is None and self._silent_since is not None:
+                due = self._silent_since + self._patience
             wait = None if due is None else max(due - now, _SHORTEST_WAIT)
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -164,13 +180,26 @@ class SessionOutput:
         now = self._clock()
         for chunk in self._playback.due(now):
             self._sent += len(chunk.pcm)
+            self._is_confirmed = False
             self._channel.send_audio(chunk.pcm)
         gone = self._sent + self.format.size(self._playback.dropped)
         while self._after and self._after[0][0] <= gone:
             self._channel.send(self._after.popleft()[1])
         for mark in self._playback.marks(now):
             self._on_mark(mark)
-        if self._is_playing and not self._after and self._playback.is_drained(now):
+        if self._is_playing and not self._after and self._is_drained(now):
             self._is_playing = False
             self._turns.clear()
             self._on_drained()
+
+    def _is_drained(self, now: float) -> bool:
+        """Tell whether everything was heard, as far as can be known."""
+        if not self._playback.is_drained(now):
+            self._silent_since = None
+            return False
+        if self._silent_since is None:
+            self._silent_since = now
+        if not self._is_confirmed and now < self._silent_since + self._patience:
+            return False
+        self._silent_since = None
+        return True
