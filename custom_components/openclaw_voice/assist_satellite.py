@@ -167,6 +167,9 @@ class RealtimeSatellite(VoiceSatelliteEntity, AssistSatelliteEntity):
             finally:
                 # An engine may have failed, or have heard enough.
                 session.stop_listening()
+            if session.was_answer_cut:
+                # "Yes" may be the beginning of "yes, but not now".
+                raise satellite_error(SatelliteProblem.AWAY)
             return
         prompt, self._extra_system_prompt = self._extra_system_prompt, None
         opening = dict.fromkeys(filter(None, (start_announcement.message, prompt)))

@@ -222,6 +222,11 @@ class RealtimeSession:
         return self.config.mode is SessionMode.STANDBY
 
     @property
+    def was_answer_cut(self) -> bool:
+        """Whether the session was over in the middle of `hear_answer`: it may have been more."""
+        return self._ears.was_cut
+
+    @property
     def is_working(self) -> bool:
         """Whether a tool is at work, which may take long."""
         return bool(self._reader.activities)
@@ -293,7 +298,7 @@ class RealtimeSession:
             self.end(Reason.STOPPED)
             summary = self.summary = self._say_goodbye()
             self._announcer.close()
-            self.stop_listening()
+            self._ears.close()
             await self._tasks.stop()
             await self._answering.close(self._limits.close)
         return summary

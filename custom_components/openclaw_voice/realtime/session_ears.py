@@ -54,6 +54,8 @@ class SessionEars:
         self._input = SessionInput(config.audio.sample_rate)
         self._listener: AnswerListener | None = None
         self._has_news = False
+        self.was_cut = False
+        """The session was over before Home Assistant itself had heard all it listened to."""
 
     @property
     def dropped(self) -> float:
@@ -129,6 +131,10 @@ class SessionEars:
             return False
         self._listener.end()
         return True
+
+    def close(self) -> None:
+        """Hear nothing more: the session is over."""
+        self.was_cut = self.stop_listening()
 
     def _is_flood(self, seconds: float) -> bool:
         """Tell whether there was too much at once, which would keep everybody else waiting."""
