@@ -83,14 +83,14 @@ async def told(home: HomeAssistantProcess, event_type: str = NOTIFICATION) -> As
 
 
 async def event_entities(client: HomeAssistantClient, agent: Agent) -> tuple[str, str]:
-    """Return the event entities of the gateway and of the agent."""
+    """Return the entities that show notifications, of the gateway and of the agent."""
     rows = await client.call("config/entity_registry/list")
     ours = [row for row in rows if row["config_entry_id"] == agent.entry_id]
     subentries = {row["entity_id"]: row["config_subentry_id"] for row in ours}
     events = {
         row["config_subentry_id"]: str(row["entity_id"])
         for row in ours
-        if row["entity_id"].startswith("event.")
+        if row["entity_id"].startswith("event.") and row["translation_key"] == "notification"
     }
     return events[None], events[subentries[agent.entity_id]]
 
