@@ -226,6 +226,18 @@ async def test_there_may_be_too_many_sessions(world: World) -> None:
     assert ([event["reason"] for event in events], code) == (["too_many_sessions"], 1013)
 
 
+async def test_a_satellite_may_not_begin_sessions_in_a_loop(world: World) -> None:
+    """Each of them costs something."""
+    kitchen = {"satelliteId": "kitchen"}
+    for _ in range(30):
+        world.hub.take_start("kitchen", world.hass.loop.time())
+    async with world.connected() as socket:
+        await configure(socket, **kitchen)
+        events, code = await until_closed(socket)
+    assert ([event["reason"] for event in events], code) == (["rate_limited"], 1013)
+    assert not world.backends
+
+
 async def test_there_may_be_too_many_sockets(world: World) -> None:
     """Also of those that say nothing."""
     with patch("custom_components.openclaw_voice.realtime.hub.MAX_SOCKETS", 1):
@@ -301,7 +313,7 @@ async def test_texts_are_limited(world: World) -> None:
     assert [event for event in events if event["type"] == "error"] == [
         {
             "type": "error",
-            "message": "too many texts in a minute",
+            "message": "too many of these in a minute",
             "code": 429,
             "reason": "rate_limited",
             "recoverable": True,

@@ -162,6 +162,12 @@ def test_texts_of_a_client_are_limited(hub: Hub[FakeSession]) -> None:
     assert hub.take_text("one", 160.0) == 0
 
 
+def test_sessions_of_a_client_are_limited(hub: Hub[FakeSession]) -> None:
+    """The same, whatever it has said."""
+    hub.take_text("one", 100.0)
+    assert [hub.take_start("one", 100.0) for _ in range(31)] == [0.0] * 30 + [60.0]
+
+
 def test_not_all_clients_are_remembered(hub: Hub[FakeSession]) -> None:
     """The one that was quiet longest is forgotten."""
     for _ in range(30):

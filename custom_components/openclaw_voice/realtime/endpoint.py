@@ -242,6 +242,8 @@ class SatelliteSocket:
         if self._reason is not None:
             return
         client = prepared.info.satellite_id or prepared.info.user_id or ""
+        if self._hub.take_start(client, self._hass.loop.time()) > 0:
+            raise ProtocolProblem(Reason.RATE_LIMITED)
         gate = ChangeGate(self._hub.changed, self._hass.loop.time)
         session = RealtimeSession(
             prepared.info,

@@ -20,7 +20,7 @@ MAX_STRANGERS: Final = 16
 """Of them, so that nobody can shut out those who are known."""
 
 MAX_CLIENTS: Final = 256
-"""Whose texts are counted."""
+"""Whose texts and sessions are counted."""
 
 CLOSE_LIMIT: Final = 10.0
 """Seconds all sessions together may take to end."""
@@ -88,6 +88,22 @@ class TooManyError(Exception):
     """There are as many sessions, or sockets, as there may be."""
 
 
+class _ClientLimits:
+    """How often each client may do something within a minute; those of the last clients."""
+
+    def __init__(self) -> None:
+        """Nobody has done it."""
+        self._limits: OrderedDict[str, RunLimit] = OrderedDict()
+
+    def take(self, client: str, now: float) -> float:
+        """Count it; return 0, or the seconds until the client may do it."""
+        limit = self._limits.pop(client, None) or RunLimit()
+        self._limits[client] = limit
+        if len(self._limits) > MAX_CLIENTS:
+            self._limits.popitem(last=False)
+        return limit.take(now)
+
+
 class Hub[S: Live]:
     """Knows all sessions; one for each satellite, and never too many."""
 
@@ -96,7 +112,8 @@ class Hub[S: Live]:
         self._replaced = replaced
         self._sessions: dict[str, S] = {}
         self._listeners = Listeners[[HubEvent[S]]]()
-        self._texts: OrderedDict[str, RunLimit] = OrderedDict()
+        self._texts = _ClientLimits()
+        self._starts = _ClientLimits()
         self._sockets = 0
         self._strangers = 0
         self.total = 0
@@ -176,11 +193,11 @@ class Hub[S: Live]:
 
     def take_text(self, client: str, now: float) -> float:
         """Count a text that a client sends; return 0, or the seconds until it may send one."""
-        limit = self._texts.pop(client, None) or RunLimit()
-        self._texts[client] = limit
-        if len(self._texts) > MAX_CLIENTS:
-            self._texts.popitem(last=False)
-        return limit.take(now)
+        return self._texts.take(client, now)
+
+    def take_start(self, client: str, now: float) -> float:
+        """Count a session that a client begins; return 0, or the seconds until it may begin one."""
+        return self._starts.take(client, now)
 
     async def close(self, reason: str, *, entry_id: str | None = None) -> None:
         """End all sessions, or those of one config entry, and wait for it within `CLOSE_LIMIT`."""

@@ -133,7 +133,7 @@ RULES: Final = {
     Reason.UNSUPPORTED_FRAME: Rule(
         501, CloseCode.NOT_ALLOWED, True, "camera frames are not supported"
     ),
-    Reason.RATE_LIMITED: Rule(429, CloseCode.TRY_LATER, True, "too many texts in a minute"),
+    Reason.RATE_LIMITED: Rule(429, CloseCode.TRY_LATER, True, "too many of these in a minute"),
     Reason.TOO_MANY_SESSIONS: Rule(429, CloseCode.TRY_LATER, False, "too many sessions are open"),
     Reason.REPLACED: Rule(
         409, CloseCode.REPLACED, False, "the satellite has opened another session"
