@@ -7,6 +7,7 @@ reaches 127.0.0.1 only.
 from asyncio import constants
 from collections.abc import Generator
 import inspect
+import logging
 import os
 import threading
 import traceback
@@ -26,6 +27,10 @@ pytest_plugins = ["tests.real", "tests.real_voice"]
 if not os.environ.get("PYTHONASYNCIODEBUG"):
     constants.DEBUG_STACK_DEPTH = 0  # type: ignore[misc]  # read at every use by handles
     traceback.walk_stack = lambda _: iter(())  # read at every use by futures and tasks
+
+# Home Assistant tells hundreds of steps of every start, and nobody reads them.
+for name in ("homeassistant", "sqlalchemy.engine"):
+    logging.getLogger(name).setLevel(logging.WARNING)
 
 # What the test plugin does with the event loop of every test, and makes one for.
 _OF_THE_LOOP = {"configure_event_loop", "enable_event_loop_debug", "verify_cleanup"}

@@ -7,7 +7,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 import ssl
 from typing import Any
-from unittest.mock import AsyncMock
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -34,15 +33,24 @@ from .voice_satellite import Connect, make_connect
 __all__ = ["gateway"]
 
 
+@pytest.fixture(scope="session")
+def no_audio(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a folder that stays empty."""
+    return str(tmp_path_factory.mktemp("no_audio"))
+
+
+async def _ffmpeg_version(_: FFmpegManager) -> tuple[str, int]:
+    return "7.1", 7
+
+
 @pytest.fixture(autouse=True)
-def quick_voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def quick_voice(no_audio: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what voice needs be set up with every gateway, but at once, and remember no audio.
 
     A satellite that hangs up is away at once.
     """
-    version = AsyncMock(return_value=("7.1", 7))
-    monkeypatch.setattr(FFmpegManager, "async_get_version", version)
-    monkeypatch.setattr(tts, "_init_tts_cache_dir", lambda *_: str(tmp_path))
+    monkeypatch.setattr(FFmpegManager, "async_get_version", _ffmpeg_version)
+    monkeypatch.setattr(tts, "_init_tts_cache_dir", lambda *_: no_audio)
     monkeypatch.setattr(entity, "RETURN_LIMIT", 0.0)
 
 
