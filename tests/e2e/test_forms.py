@@ -5,8 +5,9 @@ The pictures are in `.artefacts/frontend`; whoever changes a text looks at them.
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -15,7 +16,7 @@ from demo.home_assistant import DOMAIN, HomeAssistantProcess
 from demo.stage import Agent
 
 from .automations import Automations
-from .browser import Page
+from .browser import BrowserError, Page
 from .frontend import LOADED, logged_in, speak, texts_in, translations
 
 pytestmark = [
@@ -32,6 +33,9 @@ PERSISTENT = f"{FORM} >> ha-selector-boolean >> ha-switch"
 
 SILENCE = f"{FORM} >> ha-selector-number >> input"
 """The one number of the options of an agent that is to be seen once *Realtime satellites* is open."""
+
+MOVED: Final = 5.0
+"""Seconds after which a click on a section has gone elsewhere."""
 
 SIDEBAR = "ha-automation-sidebar"
 TRIGGER, CONDITION = "notification_received", "is_connected"
@@ -99,8 +103,7 @@ async def read_the_options(page: Page, ours: Any, language: str) -> None:  # noq
     await open_the_options(page)
     await page.see(DIALOG, texts["title"])
     for name in ("realtime", "reply", "when"):
-        await page.click(f"{FORM} >> ha-expansion-panel", texts["sections"][name]["name"])
-        await page.see(FORM, next(iter(texts["sections"][name]["data_description"].values())))
+        await unfold(page, texts["sections"][name])
     await page.picture(f"notifications-{language}", DIALOG)
     kinds = ours["selector"]["notification_kind"]
     assert unread([texts["description"], texts["sections"], kinds], await page.see(FORM)) == []
@@ -111,8 +114,7 @@ async def read_the_agents_options(page: Page, ours: Any, language: str) -> None:
     sections = ours["config_subentries"]["agent"]["step"]["options"]["sections"]
     await open_the_agents_options(page)
     for name in ("safety", "realtime"):
-        await page.click(f"{FORM} >> ha-expansion-panel", sections[name]["name"])
-        await page.see(FORM, next(iter(sections[name]["data_description"].values())))
+        await unfold(page, sections[name])
     await page.picture(f"agent-{language}", DIALOG)
     chosen = ours["selector"]["realtime_backend"]["options"]["auto"]
     assert unread([sections["realtime"], sections["safety"], chosen], await page.see(FORM)) == []
@@ -165,7 +167,7 @@ async def change_the_silence(page: Page) -> None:
     texts = translations("en")["config_subentries"]["agent"]["step"]["options"]
     for typed in ("1.5", ""):
         await open_the_agents_options(page)
-        await page.click(f"{FORM} >> ha-expansion-panel", texts["sections"]["realtime"]["name"])
+        await unfold(page, texts["sections"]["realtime"])
         await page.see(SILENCE)
         assert (await page.value(SILENCE) != "") is (typed == "")
         await page.fill(SILENCE, typed)
@@ -185,6 +187,16 @@ async def open_the_options(page: Page) -> None:
     """Press the gear of the gateway, which is before those of its agents."""
     await page.click("ha-config-entry-row >> ha-icon-button[slot=end]")
     await page.see(FORM)
+
+
+async def unfold(page: Page, section: Any) -> None:  # noqa: ANN401  any JSON
+    """Open a section of a form; again when the form, which still loads, has moved it from under the click."""
+    inside = next(iter(section["data_description"].values()))
+    async with asyncio.timeout(LOADED):
+        while not await page.sees(FORM, inside):
+            await page.click(f"{FORM} >> ha-expansion-panel", section["name"])
+            with suppress(BrowserError):
+                await page.see(FORM, inside, limit=MOVED)
 
 
 def unread(texts: object, shown: str) -> list[str]:
